@@ -1,0 +1,38 @@
+"""Everything a user can do wrong, as exceptions with one readable line each.
+
+VaefitError                 catch this one to catch them all
+├── DataError               the data cannot be read or used (also a ValueError)
+│   └── ShapeError          data of another size than was expected or fitted
+├── SettingsError           an unknown, impossible or contradicting setting (also a ValueError)
+├── RunError                a run folder is missing, damaged, foreign or in the way
+└── TrainingError           training stopped: the numbers were no longer finite
+
+The command line prints the message after ``vaefit:`` and exits with code 2. A message says what
+was expected, what was found, where, and what to do; it has no line breaks.
+"""
+
+
+class VaefitError(Exception):
+    """Any mistake that the message explains to the person who made it."""
+
+    exit_code = 2
+
+
+class DataError(VaefitError, ValueError):
+    """The data cannot be read or used."""
+
+
+class ShapeError(DataError):
+    """Data of another size than was expected."""
+
+
+class SettingsError(VaefitError, ValueError):
+    """A setting is unknown, impossible or contradicts another."""
+
+
+class RunError(VaefitError):
+    """A run folder is missing, damaged, foreign or in the way."""
+
+
+class TrainingError(VaefitError):
+    """Training stopped because its numbers were no longer finite."""
