@@ -1,0 +1,92 @@
+"""From settings to a model, an objective, penalties, an optimiser and a plan."""
+
+from typing import Any
+
+import jax
+from jaxtyping import Array, Key
+
+from vaefit import catalogue
+from vaefit.data import Transform
+from vaefit.model import VAE
+from vaefit.objectives import Objective
+from vaefit.optimise import Schedule, build_optimizer, build_schedule
+from vaefit.penalties import Penalty
+from vaefit.settings import Settings
+from vaefit.train import Plan
+
+
+def build_model(settings: Settings, dim: int, key: Key[Array, ""]) -> VAE:
+    """The model that the settings describe, for rows of `dim` variables, with random weights."""
+    encoder_key, decoder_key = jax.random.split(key)
+    posterior = _part(settings, "posterior", settings.posterior, latent_dim=settings.latent_dim)
+    likelihood = _part(settings, "likelihood", settings.likelihood, dim=dim)
+    network = catalogue.find("network", settings.network).load()
+    options = settings.part("network", settings.network)
+    return VAE(
+        encoder=network.build(
+            (dim, *settings.encoder_layers, posterior.width),
+            bias=settings.encoder_bias,
+            key=encoder_key,
+            **options,
+        ),
+        posterior=posterior,
+        decoder=network.build(
+            (settings.latent_dim, *settings.decoder_layers, likelihood.width),
+            bias=settings.decoder_bias,
+            key=decoder_key,
+            **options,
+        ),
+        likelihood=likelihood,
+        prior=_part(settings, "prior", settings.prior, latent_dim=settings.latent_dim),
+    )
+
+
+def build_objective(settings: Settings) -> Objective:
+    """What training maximises."""
+    return _part(settings, "objective", settings.objective)
+
+
+def build_penalties(settings: Settings) -> dict[str, tuple[float, Penalty]]:
+    """The penalties in use, by name, each with its weight."""
+    return {name: (weight, _part(settings, "penalty", name)) for name, weight in settings.penalties().items()}
+
+
+def build_schedule_of(settings: Settings) -> Schedule:
+    """The learning rate as a function of the epoch."""
+    return build_schedule(
+        settings.schedule,
+        learning_rate=settings.learning_rate,
+        final_rate=settings.final_rate,
+        epochs=settings.schedule_epochs or settings.epochs,
+        stages=settings.stage_list() if settings.schedule == "staged" else [],
+    )
+
+
+def build_optimizer_of(settings: Settings) -> Any:
+    """The optimiser."""
+    names = (
+        "momentum rms_decay accumulator_start adam_b1 adam_b2 optimizer_epsilon weight_decay clip_value clip_norm"
+    )
+    return build_optimizer(settings.optimizer, **{name: getattr(settings, name) for name in names.split()})
+
+
+def build_plan(settings: Settings, transform: Transform) -> Plan:
+    """How to train."""
+    return Plan(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        samples=settings.samples,
+        validation_samples=settings.validation_samples,
+        shuffle=settings.shuffle,
+        seed=settings.seed,
+        early_stopping=settings.early_stopping,
+        plateau_patience=settings.plateau_patience if settings.schedule == "plateau" else 0,
+        plateau_factor=settings.plateau_factor,
+        final_rate=settings.final_rate,
+        quantum=transform.quantum,
+        log_jacobian=transform.log_jacobian,
+    )
+
+
+def _part(settings: Settings, kind: catalogue.Kind, name: str, **context: Any) -> Any:
+    return catalogue.find(kind, name).load()(**context, **settings.part(kind, name))

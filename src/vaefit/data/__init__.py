@@ -1,0 +1,9 @@
+"""People's images and tables as NumPy rows, and the way from those rows to a network and back."""
+
+from .choose import check_same, choose_transform
+from .dataset import Dataset
+from .read import read
+from .split import split
+from .transforms import Transform, transform_from_dict
+
+__all__ = ["Dataset", "Transform", "check_same", "choose_transform", "read", "split", "transform_from_dict"]

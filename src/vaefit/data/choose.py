@@ -1,0 +1,86 @@
+"""The transform that suits a data set, and whether other data suits a transform."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import DataError, ShapeError
+from .arrays import chunks
+from .dataset import Dataset
+from .transforms import Pixels, Standardise, Transform, TwoValued, UnitInterval
+
+
+def choose_transform(dataset: Dataset, *, dequantise: bool | None = None) -> Transform:
+    """The transform for data like these (training) rows.
+
+    Two distinct values (of pixels, or 0 and 1): TwoValued. Other pixels: Pixels, dequantised unless told
+    otherwise. Float images within [0, 1]: UnitInterval. Anything else: Standardise, fitted to these rows.
+
+    Raises: DataError where there are no rows, or all are the same.
+
+    >>> choose_transform(Dataset.from_array([[0.0, 2.0], [4.0, 6.0]])).kind
+    'standardise'
+    """
+    low, high = _range(dataset)
+    if (dataset.levels or (low, high) == (0, 1)) and _two_valued(dataset.values, low, high):
+        return TwoValued(dataset.shape, low, high)
+    if dataset.levels:
+        return Pixels(dataset.shape, dataset.levels, dequantise is not False)
+    if dataset.is_image and low >= 0 and high <= 1:
+        return UnitInterval(dataset.shape)
+    return _standardise(dataset)
+
+
+def check_same(dataset: Dataset, transform: Transform) -> None:
+    """Refuse data of another size or bit depth than the transform was fitted to; flat rows of that size pass.
+
+    Raises: ShapeError, DataError.
+    """
+    if dataset.shape not in (transform.shape, (transform.dim,)):
+        raise ShapeError(
+            f"{dataset.source}: expected data like those fitted, {_described(transform.shape)}, found "
+            f"{_described(dataset.shape)}{_hint(dataset, transform)}"
+        )
+    if isinstance(transform, Pixels) and dataset.levels != transform.levels:
+        raise DataError(
+            f"{dataset.source}: expected {_depth(transform.levels)} like those fitted, found "
+            f"{_depth(dataset.levels)}; convert them first"
+        )
+
+
+def _range(dataset: Dataset) -> tuple[float, float]:
+    if not dataset.n:
+        raise DataError(f"{dataset.source}: expected at least one row, found none")
+    low, high = float(dataset.values.min()), float(dataset.values.max())
+    if low == high:
+        raise DataError(f"{dataset.source}: expected data that vary, found the one value {low:g} everywhere")
+    return low, high
+
+
+def _two_valued(values: np.ndarray, low: float, high: float) -> bool:
+    return all(bool(((chunk == low) | (chunk == high)).all()) for _, chunk in chunks(values))
+
+
+def _standardise(dataset: Dataset) -> Standardise:
+    if (dataset.values.min(0) == dataset.values.max(0)).all():
+        raise DataError(f"{dataset.source}: expected rows that differ, found {dataset.n} equal to the first")
+    return Standardise.fit(dataset.values, dataset.shape, dataset.columns)
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    if len(shape) == 1:
+        return f"rows of {shape[0]} numbers"
+    return f"{shape[0]}x{shape[1]} {'RGB' if len(shape) == 3 else 'grey'}"
+
+
+def _depth(levels: int | None) -> str:
+    return "plain numbers" if levels is None else f"{(levels - 1).bit_length()}-bit pixels"
+
+
+def _hint(dataset: Dataset, transform: Transform) -> str:
+    fitted, given = transform.shape, dataset.shape
+    if len(given) == 3 and len(fitted) == 2:
+        return "; use --grayscale" + (f" --size {fitted[0]}x{fitted[1]}" if fitted != given[:2] else "")
+    if len(fitted) >= 2 and len(fitted) == len(given):
+        return f"; use --size {fitted[0]}x{fitted[1]} to resize"
+    return ""

@@ -1,0 +1,71 @@
+"""One way in: a path of any known format becomes a Dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..errors import DataError, SettingsError
+from .dataset import Dataset
+from .readers import Options, Reader, find_reader
+
+
+def read(
+    path: str | Path,
+    *,
+    include: Sequence[str] = (),
+    size: tuple[int, int] | None = None,
+    grayscale: bool = False,
+    limit: int | None = None,
+    key: str | None = None,
+    skip_bad: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Read images or a table of numbers from a folder, archive or file.
+
+    `include` are patterns of paths inside a folder or archive (any may match); `size` = (H, W) resizes images
+    and says which shape flat rows have; `grayscale` turns colours grey; `limit` keeps the first rows in natural
+    order; `key` names the array in an .npz or .mat file; `skip_bad` leaves out damaged images; `progress` is
+    called now and then with the images done and their total (0 while it is not known).
+
+    Raises: DataError, ShapeError (a DataError) or SettingsError with a message of one line.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "points.csv")
+    ...     _ = path.write_text("x,y\\n1,2\\n3,4\\n")
+    ...     read(path).values.tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    options = Options(tuple(include), size, grayscale, limit, key, skip_bad, progress)
+    _check(options)
+    path = _existing(path)
+    reader = find_reader(path)
+    _check_uses(options, reader, path)
+    return reader.read(path, options)
+
+
+def _existing(path: str | Path) -> Path:
+    try:
+        path = Path(path).expanduser()
+        if path.exists():
+            return path
+    except (OSError, RuntimeError, ValueError) as e:
+        raise DataError(f"{path}: cannot be looked at: {e}") from e
+    raise DataError(f"{path}: expected a folder, archive or file, found nothing there; check the path")
+
+
+def _check(options: Options) -> None:
+    if isinstance(options.include, str) or any(not p for p in options.include):
+        raise SettingsError("expected patterns such as 'train/*' to include, found an empty one")
+    if options.limit is not None and options.limit < 1:
+        raise SettingsError(f"expected a limit of at least 1 row, found {options.limit}")
+    if options.size is not None and (len(options.size) != 2 or min(options.size) < 1):
+        raise SettingsError(f"expected a size (height, width) of at least 1x1, found {options.size}")
+
+
+def _check_uses(options: Options, reader: Reader, path: Path) -> None:
+    given = {"include": options.include, "key": options.key, "grayscale": options.grayscale}
+    for name, value in given.items():
+        if value and name not in reader.uses:
+            raise SettingsError(f"--{name} has no meaning for {reader.what} ({path}); leave it out")

@@ -1,0 +1,95 @@
+"""File formats. A new one is a module here whose function carries `@reader`; nothing else changes."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ...errors import DataError
+from ..dataset import Dataset
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; the arguments of `vaefit.data.read`."""
+
+    include: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    grayscale: bool = False
+    limit: int | None = None
+    key: str | None = None
+    skip_bad: bool = False
+    progress: Progress | None = None
+
+
+Read = Callable[[Path, Options], Dataset]
+Sniff = Callable[[Path, bytes], bool]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format: what to call it, how to know it (name ending, else first bytes), which options it uses."""
+
+    what: str
+    read: Read
+    suffixes: tuple[str, ...]
+    sniff: Sniff | None
+    uses: tuple[str, ...]
+
+
+_READERS: list[Reader] = []
+
+
+def reader(
+    what: str, *suffixes: str, sniff: Sniff | None = None, uses: tuple[str, ...] = ()
+) -> Callable[[Read], Read]:
+    """Enter a function into the list of formats."""
+
+    def enter(function: Read) -> Read:
+        _READERS.append(Reader(what, function, suffixes, sniff, uses))
+        return function
+
+    return enter
+
+
+@cache
+def readers() -> tuple[Reader, ...]:
+    """All formats."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return tuple(_READERS)
+
+
+def find_reader(path: Path) -> Reader:
+    """The reader for a path: by the longest known name ending, else by its first bytes.
+
+    Raises: DataError listing the known formats.
+    """
+    if path.is_dir():
+        return _by_suffix("/") or _unknown(path)
+    return _by_suffix(path.name.lower()) or _by_content(path) or _unknown(path)
+
+
+def _by_suffix(name: str) -> Reader | None:
+    found = [(len(s), r) for r in readers() for s in r.suffixes if name.endswith(s)]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _by_content(path: Path) -> Reader | None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as e:
+        raise DataError(f"{path}: cannot be read: {e.strerror or e}") from e
+    return next((r for r in readers() if r.sniff and r.sniff(path, head)), None)
+
+
+def _unknown(path: Path) -> Reader:
+    known = ", ".join(r.what for r in sorted(readers(), key=lambda r: r.what))
+    raise DataError(f"{path}: expected {known}; found a file of another kind")

@@ -1,0 +1,105 @@
+"""Optax chains and learning-rate schedules from settings."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, PyTree
+
+Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
+
+
+def build_optimizer(
+    name: Literal["adam", "adamw", "rmsprop", "adagrad", "sgd"],
+    *,
+    momentum: float = 0.0,
+    rms_decay: float = 0.9,
+    accumulator_start: float = 0.0,
+    adam_b1: float = 0.9,
+    adam_b2: float = 0.999,
+    optimizer_epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """An optimiser whose `update` takes the learning rate of this step as `learning_rate`.
+
+    With `rmsprop`, `accumulator_start=1` and momentum it is TensorFlow's RMSProp: the mean square starts
+    at one, epsilon is inside the root, and the learning rate is inside the momentum.
+
+    >>> chain = build_optimizer("sgd")
+    >>> updates, _ = chain.update(jnp.ones(2), chain.init(jnp.ones(2)), jnp.ones(2), learning_rate=0.5)
+    >>> updates
+    Array([-0.5, -0.5], dtype=float32)
+    """
+    scale: Mapping[str, Callable[[], optax.GradientTransformation]] = {
+        "adam": lambda: optax.scale_by_adam(adam_b1, adam_b2, optimizer_epsilon),
+        "adamw": lambda: optax.scale_by_adam(adam_b1, adam_b2, optimizer_epsilon),
+        "rmsprop": lambda: optax.scale_by_rms(
+            rms_decay, optimizer_epsilon, accumulator_start, eps_in_sqrt=True
+        ),
+        "adagrad": lambda: optax.scale_by_rss(accumulator_start, optimizer_epsilon),
+        "sgd": optax.identity,
+    }
+    steps = [
+        optax.clip(clip_value) if clip_value else None,
+        optax.clip_by_global_norm(clip_norm) if clip_norm else None,
+        scale[name](),
+        optax.add_decayed_weights(weight_decay, _is_matrix) if name == "adamw" and weight_decay else None,
+        _scale_by_given_rate(),
+        optax.trace(momentum) if name in ("rmsprop", "sgd") and momentum else None,
+    ]
+    return optax.chain(*(step for step in steps if step is not None))
+
+
+def build_schedule(
+    name: Literal["constant", "staged", "exponential", "cosine", "plateau"],
+    *,
+    learning_rate: float,
+    final_rate: float,
+    epochs: int,
+    stages: list[tuple[float, float]],
+) -> Schedule:
+    r"""The learning rate as a function of the epoch (which has a fraction).
+
+    With $t = \text{epoch}/\text{epochs}$, at most 1: exponential $r_0 (r_1/r_0)^t$; cosine $r_1 + (r_0 - r_1)(1 + \cos \pi t)/2$;
+    staged: the rate of the last stage begun. Plateau is constant here: `train` lowers it by its own factor.
+
+    >>> rate = build_schedule("exponential", learning_rate=1.0, final_rate=0.01, epochs=10, stages=[])
+    >>> float(rate(jnp.asarray(5.0)))
+    0.1
+    """
+    final = min(final_rate, learning_rate)
+
+    def progress(epoch: Array) -> Array:
+        return jnp.clip(epoch / epochs, 0.0, 1.0)
+
+    def staged(epoch: Array) -> Array:
+        starts = jnp.asarray([0.0, *(start for start, _ in stages)])
+        rates = jnp.asarray([learning_rate, *(rate for _, rate in stages)])
+        return rates[jnp.searchsorted(starts, epoch, side="right") - 1]
+
+    schedules: dict[str, Schedule] = {
+        "constant": lambda epoch: jnp.full_like(epoch, learning_rate),
+        "plateau": lambda epoch: jnp.full_like(epoch, learning_rate),
+        "exponential": lambda epoch: learning_rate * (final / learning_rate) ** progress(epoch),
+        "cosine": lambda epoch: final + (learning_rate - final) * (1 + jnp.cos(np.pi * progress(epoch))) / 2,
+        "staged": staged,
+    }
+    return schedules[name]
+
+
+def _scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
+    def update(
+        updates: PyTree, state: Any, params: PyTree = None, *, learning_rate: Array | float, **_: Any
+    ) -> tuple[PyTree, Any]:
+        return jax.tree.map(lambda u: -learning_rate * u, updates), state
+
+    return optax.GradientTransformationExtraArgs(lambda _: optax.EmptyState(), update)
+
+
+def _is_matrix(params: PyTree) -> PyTree:
+    return jax.tree.map(lambda p: p.ndim >= 2, params)

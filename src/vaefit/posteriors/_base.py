@@ -1,0 +1,39 @@
+"""What every posterior offers."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import equinox as eqx
+from jaxtyping import Array, Float, Key
+from numpyro.distributions import Distribution, kl_divergence
+
+
+class Posterior(eqx.Module):
+    """The family of q(z|x); one event is one latent vector."""
+
+    latent_dim: int = eqx.field(static=True)
+    reference: ClassVar[str] = ""
+    # Whether `kl` is the true KL divergence of this very distribution; the 2016 program's is not.
+    exact: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """How many encoder outputs it needs."""
+
+    @abstractmethod
+    def __call__(self, output: Float[Array, "*batch width"]) -> Distribution:
+        """q(z|x) with event shape (latent_dim,)."""
+
+    def sample(
+        self, q: Distribution, key: Key[Array, ""], samples: int
+    ) -> Float[Array, "samples *batch latent"]:
+        """Reparameterised draws."""
+        return q.sample(key, (samples,))
+
+    def kl(self, q: Distribution, prior: Distribution) -> Float[Array, "*batch"] | None:
+        """KL(q || prior) in nats per datum in closed form; None where there is none."""
+        try:
+            return kl_divergence(q, prior)
+        except NotImplementedError:
+            return None

@@ -1,0 +1,32 @@
+"""The diagonal Gaussian posterior."""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+from numpyro import distributions as dist
+
+from vaefit.posteriors._base import Posterior
+
+
+class Gaussian(Posterior):
+    r"""Diagonal Gaussian, $q(z|x) = N(\mu(x), \mathrm{diag}\,\sigma(x)^2)$, $\sigma = e^s$.
+
+    The encoder's first `latent_dim` outputs are $\mu$, the rest $s = \log \sigma$.
+
+    >>> q = Gaussian(latent_dim=2)(jnp.zeros((5, 4)))
+    >>> q.batch_shape, q.event_shape
+    ((5,), (2,))
+    """
+
+    reference: ClassVar[str] = "Kingma & Welling 2013, arXiv:1312.6114"
+
+    @property
+    def width(self) -> int:
+        """A mean and a log sd for each latent."""
+        return 2 * self.latent_dim
+
+    def __call__(self, output: Float[Array, "*batch width"]) -> dist.Distribution:
+        """q(z|x) from the encoder's output."""
+        mean, log_sd = jnp.split(output, 2, axis=-1)
+        return dist.Normal(mean, jnp.exp(log_sd)).to_event(1)

@@ -1,0 +1,330 @@
+"""The only training loop.
+
+Chunks of steps run inside one compiled loop whose bounds are traced, so that any number of steps is the same
+program. Between chunks Python looks up: progress, interruption, non-finite numbers; between epochs:
+validation, history, the learning rate's plateau, early stopping, and the choice of the weights to keep.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from vaefit.errors import TrainingError
+from vaefit.evaluate import Bound, Evaluator, dequantise
+from vaefit.model import VAE
+from vaefit.objectives import Objective
+from vaefit.optimise import Schedule
+from vaefit.penalties import Penalty
+
+# How long Python stays away: long enough to cost nothing, short enough for a lively progress bar.
+SECONDS_BETWEEN_LOOKS = 0.5
+FAILURES_IN_A_ROW = 100
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train, apart from the model and the optimiser."""
+
+    epochs: int
+    batch_size: int
+    samples: int
+    validation_samples: int
+    shuffle: bool
+    seed: int
+    early_stopping: int = 0
+    plateau_patience: int = 0  # 0: the learning rate follows its schedule alone
+    plateau_factor: float = 1.0
+    final_rate: float = 0.0
+    quantum: float = 0.0
+    log_jacobian: float = 0.0
+
+
+class Sums(NamedTuple):
+    """Running sums over the epoch's good steps, weighted by rows."""
+
+    rows: Float[Array, ""]
+    loss: Float[Array, ""]
+    rate: Float[Array, ""]
+    distortion: Float[Array, ""]
+    penalties: dict[str, Float[Array, ""]]
+
+
+class State(NamedTuple):
+    """All that the compiled program changes."""
+
+    params: PyTree
+    optimizer: PyTree
+    step: Int[Array, ""]
+    sums: Sums
+    skipped: Int[Array, ""]
+    failing: Int[Array, ""]
+
+
+@dataclass
+class Progress:
+    """All that Python keeps between epochs; with `State` it is everything that resuming needs."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = -np.inf
+    since_best: int = 0
+    since_fall: int = 0
+    rate_scale: float = 1.0
+    seconds: float = 0.0
+
+
+class Watcher(Protocol):
+    """Whoever looks on: progress displays, run folders."""
+
+    def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any]) -> None:
+        """Some steps are done: `done` is the fraction of the epoch, `record` the epoch's numbers so far."""
+
+    def on_epoch(self, record: Mapping[str, Any], trainer: "Trainer") -> None:
+        """An epoch is done."""
+
+
+@dataclass
+class Trainer:
+    """One training in progress: call [`run`][vaefit.train.Trainer.run]."""
+
+    model: VAE
+    objective: Objective
+    penalties: Mapping[str, tuple[float, Penalty]]
+    optimizer: optax.GradientTransformationExtraArgs
+    schedule: Schedule
+    plan: Plan
+    x: Float[np.ndarray, "rows variables"]
+    validation: Float[np.ndarray, "held_out variables"] | None = None
+    progress: Progress = field(default_factory=Progress)
+
+    def __post_init__(self) -> None:
+        params, self._static = eqx.partition(self.model, eqx.is_inexact_array)
+        # The compiled chunk overwrites its state: it must own its copy of the weights.
+        params = jax.tree.map(lambda p: jnp.array(p, copy=True), params)
+        self.state = State(
+            params, self.optimizer.init(params), jnp.zeros((), jnp.int32), self._no_sums(), *jnp.zeros(2, jnp.int32)
+        )
+        self.best = jax.device_get(params)
+        self.steps_per_epoch = -(-len(self.x) // self.plan.batch_size)
+        self._order_key, self._step_key = jax.random.split(jax.random.key(self.plan.seed))
+        self._data = jnp.asarray(self.x)
+        self._chunk = jax.jit(self._run_chunk, donate_argnums=0)
+        self._order = jax.jit(self._epoch_order)
+        self._seconds_per_step = 0.0
+        self.evaluator = Evaluator(
+            self.model,
+            samples=self.plan.samples if self.model.likelihood.joint else self.plan.validation_samples,
+            seed=self.plan.seed,
+            quantum=self.plan.quantum,
+            log_jacobian=self.plan.log_jacobian,
+        )
+
+    def run(self, watcher: Watcher) -> None:
+        """Train to the last epoch, or until early stopping."""
+        if self.progress.epoch == 0 and self.validation is not None:
+            self._finish_epoch(watcher, {"epoch": 0, "step": 0})
+        while self.progress.epoch < self.plan.epochs and not self._stopped_early():
+            self._run_epoch(watcher)
+
+    def last(self) -> VAE:
+        """The model with the weights of the last step."""
+        return eqx.combine(self.state.params, self._static)
+
+    def kept(self) -> VAE:
+        """The model to keep: best on validation, or the last where there is no validation."""
+        params = self.best if self.validation is not None else self.state.params
+        return eqx.combine(jax.tree.map(jnp.asarray, params), self._static)
+
+    def _run_epoch(self, watcher: Watcher) -> None:
+        began, epoch = time.perf_counter(), self.progress.epoch
+        order = self._order(epoch)
+        first = int(self.state.step) - epoch * self.steps_per_epoch
+        done = first
+        while done < self.steps_per_epoch:
+            stop = min(done + self._steps_until_next_look(), self.steps_per_epoch)
+            self._timed_chunk(order, done, stop)
+            done = stop
+            self._check_failing()
+            record = self._record(epoch + 1, (done - first) * self.plan.batch_size, time.perf_counter() - began)
+            watcher.on_chunk(epoch + 1, done / self.steps_per_epoch, record)
+        seconds = time.perf_counter() - began
+        self.progress.epoch += 1
+        self.progress.seconds += seconds
+        record = self._record(self.progress.epoch, len(self.x), seconds)
+        self.state = self.state._replace(sums=self._no_sums())
+        self._finish_epoch(watcher, record)
+
+    def _timed_chunk(self, order: Array, start: int, stop: int) -> None:
+        began = time.perf_counter()
+        rate_scale = jnp.float32(self.progress.rate_scale)
+        self.state = jax.block_until_ready(
+            self._chunk(self.state, self._data, order, rate_scale, jnp.int32(start), jnp.int32(stop))
+        )
+        self._seconds_per_step = (time.perf_counter() - began) / (stop - start)
+
+    def _steps_until_next_look(self) -> int:
+        if not self._seconds_per_step:
+            return 1  # compiles, and is the first sign of life
+        return max(1, int(SECONDS_BETWEEN_LOOKS / self._seconds_per_step))
+
+    def _finish_epoch(self, watcher: Watcher, record: dict[str, Any]) -> None:
+        progress = self.progress
+        score = -record.get("loss", np.inf)
+        if self.validation is not None:
+            bound = self.evaluator(self.last(), self.validation)
+            record["validation"] = asdict(bound)
+            score = bound.elbo
+        record["best"] = bool(score > progress.best_score)
+        if record["best"]:
+            progress.best_score, progress.best_epoch, progress.since_best = score, progress.epoch, 0
+            progress.since_fall = 0
+            self.best = jax.device_get(self.state.params) if self.validation is not None else self.best
+        else:
+            progress.since_best += 1
+            progress.since_fall += 1
+        self._lower_rate_on_plateau()
+        watcher.on_epoch(record, self)
+
+    def _lower_rate_on_plateau(self) -> None:
+        plan, progress = self.plan, self.progress
+        if plan.plateau_patience and progress.since_fall >= plan.plateau_patience:
+            least = plan.final_rate / float(self.schedule(jnp.float32(progress.epoch)))
+            progress.rate_scale = max(progress.rate_scale * plan.plateau_factor, min(least, 1.0))
+            progress.since_fall = 0
+
+    def _stopped_early(self) -> bool:
+        patience = self.plan.early_stopping
+        return bool(patience) and self.validation is not None and self.progress.since_best >= patience
+
+    def _record(self, epoch: int, rows: int, seconds: float) -> dict[str, Any]:
+        sums = jax.tree.map(float, jax.device_get(self.state.sums))
+        counted = max(sums.rows, 1.0)
+        rate = sums.rate / counted
+        distortion = sums.distortion / counted - self.plan.log_jacobian
+        step = int(self.state.step)
+        return {
+            "epoch": epoch,
+            "step": step,
+            "loss": sums.loss / counted,
+            "elbo": -rate - distortion,
+            "rate": rate,
+            "distortion": distortion,
+            "penalties": {name: total / counted for name, total in sums.penalties.items()},
+            "learning_rate": float(self.schedule(jnp.float32((step - 1) / self.steps_per_epoch)))
+            * self.progress.rate_scale,
+            "rows_per_second": rows / seconds,
+            "seconds": self.progress.seconds,
+            "skipped": int(self.state.skipped),
+        }
+
+    def _check_failing(self) -> None:
+        if int(self.state.failing) >= FAILURES_IN_A_ROW:
+            raise TrainingError(
+                f"the loss or its gradient was not finite for {FAILURES_IN_A_ROW} steps in a row, up to step "
+                f"{int(self.state.step)}; the weights kept so far are safe; try a smaller --learning-rate or "
+                f"--clip-norm 100"
+            )
+
+    def _no_sums(self) -> Sums:
+        return Sums(*(jnp.zeros(()) for _ in range(4)), {name: jnp.zeros(()) for name in self.penalties})
+
+    # What follows is traced.
+
+    def _epoch_order(self, epoch: Int[Array, ""]) -> Int[Array, " padded"]:
+        rows, slots = len(self.x), self.steps_per_epoch * self.plan.batch_size
+        order = jnp.arange(rows)
+        if self.plan.shuffle:
+            order = jax.random.permutation(jax.random.fold_in(self._order_key, epoch), order)
+        return jnp.pad(order, (0, slots - rows), constant_values=-1)
+
+    def _run_chunk(
+        self,
+        state: State,
+        data: Float[Array, "rows variables"],
+        order: Int[Array, " padded"],
+        rate_scale: Float[Array, ""],
+        start: Int[Array, ""],
+        stop: Int[Array, ""],
+    ) -> State:
+        size = self.plan.batch_size
+
+        def body(i: Array, state: State) -> State:
+            indices = jax.lax.dynamic_slice_in_dim(order, i * size, size)
+            batch = data[jnp.maximum(indices, 0)]
+            return self.step(state, batch, (indices >= 0).astype(batch.dtype), rate_scale)
+
+        return jax.lax.fori_loop(start, stop, body, state)
+
+    def step(
+        self,
+        state: State,
+        x: Float[Array, "batch variables"],
+        rows: Float[Array, " batch"],
+        rate_scale: Float[Array, ""],
+    ) -> State:
+        """One update; a step whose loss or gradient is not finite changes nothing but the counts."""
+        key = jax.random.fold_in(self._step_key, state.step)
+        epoch = state.step.astype(jnp.float32) / self.steps_per_epoch
+        (loss, sums), gradient = jax.value_and_grad(self.loss, has_aux=True)(state.params, x, rows, epoch, key)
+        finite = jnp.isfinite(loss) & _all_finite(gradient)
+        updates, optimizer = self.optimizer.update(
+            gradient, state.optimizer, state.params, learning_rate=rate_scale * self.schedule(epoch)
+        )
+        params = optax.apply_updates(state.params, updates)
+        good = State(
+            params,
+            optimizer,
+            state.step,
+            jax.tree.map(jnp.add, state.sums, sums),
+            state.skipped,
+            jnp.zeros_like(state.failing),
+        )
+        bad = state._replace(skipped=state.skipped + 1, failing=state.failing + 1)
+        chosen = jax.tree.map(lambda g, b: jnp.where(finite, g, b), good, bad)
+        return chosen._replace(step=state.step + 1)
+
+    def loss(
+        self,
+        params: PyTree,
+        x: Float[Array, "batch variables"],
+        rows: Float[Array, " batch"],
+        epoch: Float[Array, ""],
+        key: Key[Array, ""],
+    ) -> tuple[Float[Array, ""], Sums]:
+        """-objective + weighted penalties of one batch, and what to add to the epoch's sums."""
+        model: VAE = eqx.combine(params, self._static)
+        level_key, terms_key, penalty_key = jax.random.split(key, 3)
+        x = dequantise(x, self.plan.quantum, level_key)
+        terms = model.terms(x, None, terms_key, self.plan.samples, rows=rows, dropout=True)
+        loss = -terms.mean(self.objective(terms, epoch))
+        costs = {}
+        for number, (name, (weight, penalty)) in enumerate(self.penalties.items()):
+            costs[name] = penalty(terms, model, x, jax.random.fold_in(penalty_key, number))
+            loss = loss + weight * costs[name]
+        counted = jnp.sum(rows)
+        means = (loss, terms.mean(terms.rate), terms.mean(terms.distortion))
+        return loss, Sums(counted, *(counted * m for m in means), {n: counted * c for n, c in costs.items()})
+
+
+def _all_finite(tree: PyTree) -> Array:
+    checks = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]
+    return jnp.all(jnp.stack(checks))
+
+
+def final_bounds(
+    trainer: Trainer, model: VAE
+) -> tuple[Bound, Bound | None]:
+    """The kept model's ELBO on all training rows and on all validation rows, without dropout."""
+    held_out = trainer.validation
+    on_validation = None if held_out is None else trainer.evaluator(model, held_out)
+    return trainer.evaluator(model, trainer.x), on_validation
+
+
