@@ -1,1 +1,61 @@
+"""Fit variational autoencoders to your own images and tables.
 
+>>> import numpy as np
+>>> from vaefit import fit
+>>> x = np.random.default_rng(0).normal(size=(200, 4))
+>>> run = fit(x, latent_dim=2, epochs=2)
+>>> mean, sd = run.encode(x)
+>>> new = run.sample(10)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaefit.backend import configure
+    from vaefit.data import Dataset, read
+    from vaefit.errors import DataError, RunError, SettingsError, ShapeError, TrainingError, VaefitError
+    from vaefit.fitting import fit
+    from vaefit.run import Reconstruction, Run, load
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "configure": "backend",
+    "Dataset": "data",
+    "read": "data",
+    "DataError": "errors",
+    "RunError": "errors",
+    "SettingsError": "errors",
+    "ShapeError": "errors",
+    "TrainingError": "errors",
+    "VaefitError": "errors",
+    "fit": "fitting",
+    "Reconstruction": "run",
+    "Run": "run",
+    "load": "run",
+}
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Reconstruction",
+    "Run",
+    "RunError",
+    "SettingsError",
+    "ShapeError",
+    "TrainingError",
+    "VaefitError",
+    "configure",
+    "fit",
+    "load",
+    "read",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that `import vaefit` and `vaefit --help` do not wait for JAX."""
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vaefit' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"vaefit.{_HOMES[name]}"), name)

@@ -78,7 +78,9 @@ def require_finite(values: np.ndarray, *, source: str, columns: Sequence[str] | 
 
 def _require_numbers(values: np.ndarray, source: str) -> None:
     if values.dtype.kind == "O":
-        raise DataError(f"{source}: expected numbers, found an array of Python objects, which is never unpickled")
+        raise DataError(
+            f"{source}: expected numbers, found an array of Python objects, which is never unpickled"
+        )
     if values.dtype.kind not in "buif":
         raise DataError(f"{source}: expected an array of real numbers, found values of type {values.dtype}")
 
@@ -114,8 +116,8 @@ def _named_shape(values: np.ndarray, size: tuple[int, int], source: str) -> tupl
             return shape
     turned = "; the array looks transposed" if height * width == values.shape[0] else ""
     raise ShapeError(
-        f"{source}: size {height}x{width} needs rows of {height * width} (grey) or {3 * height * width} (RGB) "
-        f"numbers, found rows of {values.shape[1]}{turned}"
+        f"{source}: size {height}x{width} needs rows of {height * width} (grey) or {3 * height * width} "
+        f"(RGB) numbers, found rows of {values.shape[1]}{turned}"
     )
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
+IMAGES = (
+    *(".pgm", ".ppm", ".pnm", ".pbm", ".png", ".jpg", ".jpeg", ".jpe", ".jfif"),
+    *(".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif"),
+)
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".7z", ".rar")
 _DIGITS = re.compile("([0-9]+)")
 
 
@@ -47,11 +51,26 @@ def hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
+def visible(name: str, include: Sequence[str]) -> bool:
+    """Whether a file is the user's own and asked for."""
+    return not hidden(name) and matches(name, include)
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name ends like an image's."""
+    return name.lower().endswith(IMAGES)
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file's name ends like an archive's."""
+    return name.lower().endswith(ARCHIVES)
+
+
 def labels_of(names: Sequence[str]) -> tuple[str, ...] | None:
     """The folder of each file, or None where all are in the same one.
 
     >>> labels_of(["cat/1.png", "dog/1.png"]), labels_of(["cat/1.png", "cat/2.png"])
     (('cat', 'dog'), None)
     """
-    parents = tuple(str(PurePosixPath(name).parent) for name in names)
+    parents = tuple(name.rpartition("/")[0] or "." for name in names)
     return parents if len(set(parents)) > 1 else None

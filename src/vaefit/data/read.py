@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..errors import DataError, SettingsError
 from .dataset import Dataset
-from .readers import Options, Reader, find_reader
+from .options import Options
+from .readers import Reader, find_reader
 
 
 def read(
@@ -23,10 +24,10 @@ def read(
 ) -> Dataset:
     """Read images or a table of numbers from a folder, archive or file.
 
-    `include` are patterns of paths inside a folder or archive (any may match); `size` = (H, W) resizes images
-    and says which shape flat rows have; `grayscale` turns colours grey; `limit` keeps the first rows in natural
-    order; `key` names the array in an .npz or .mat file; `skip_bad` leaves out damaged images; `progress` is
-    called now and then with the images done and their total (0 while it is not known).
+    `include` are patterns of paths inside a folder or archive (any may match); `size` = (H, W) resizes
+    images and says which shape flat rows have; `grayscale` turns colours grey; `limit` keeps the first rows
+    in natural order; `key` names the array in an .npz or .mat file; `skip_bad` leaves out damaged images;
+    `progress` is called now and then with the files done and their total (0 while it is not known).
 
     Raises: DataError, ShapeError (a DataError) or SettingsError with a message of one line.
 

@@ -14,14 +14,16 @@ BLOCKS = 5
 EXACT_GROUPS = 200  # the search over sums of group sizes keeps one big integer a group
 
 
-def split(dataset: Dataset, fraction: float, by: By = "block", seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def split(
+    dataset: Dataset, fraction: float, by: By = "block", seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Training and validation row numbers, both sorted; every row is in exactly one of them.
 
-    `block` takes about five blocks of consecutive rows (neighbouring files are often near-copies, and a random
-    split would hide over-fitting), `random` takes single rows, `group` takes whole labels (folders).
+    `block` takes about five blocks of consecutive rows (neighbouring files are often near-copies, and a
+    random split would hide over-fitting), `random` takes single rows, `group` takes whole labels (folders).
 
-    Raises: DataError for fewer than two rows or, by group, fewer than two labels; SettingsError for a fraction
-    outside [0, 1) or an unknown `by`.
+    Raises: DataError for fewer than two rows or, by group, fewer than two labels; SettingsError for a
+    fraction outside [0, 1) or an unknown `by`.
 
     >>> train, validation = split(Dataset.from_array(np.eye(10)), 0.3, "block", seed=0)
     >>> len(train), len(validation)

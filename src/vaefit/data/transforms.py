@@ -72,7 +72,7 @@ class Transform(ABC):
 
 @dataclass(frozen=True)
 class Pixels(Transform):
-    """Pixels v of `levels` levels: x = v / levels, to be dequantised as (v + u) / levels, u uniform in [0, 1).
+    """Pixels v of `levels` levels: x = v / levels, to be dequantised as (v + u) / levels, u in [0, 1).
 
     >>> pixels = Pixels((1, 2), levels=256, dequantise=True)
     >>> x = pixels.forward(np.array([[0, 128]], np.uint8))
@@ -123,8 +123,8 @@ class TwoValued(Transform):
         strange = ~ones & (values != self.low)
         if strange.any():
             raise DataError(
-                f"expected only the values {self.low:g} and {self.high:g} that the model was fitted to, found "
-                f"{values[strange][0]:g} in row {int(np.argwhere(strange)[0, 0]) + 1}"
+                f"expected only the values {self.low:g} and {self.high:g} that the model was fitted to, "
+                f"found {values[strange][0]:g} in row {int(np.argwhere(strange)[0, 0]) + 1}"
             )
         return ones
 
@@ -173,7 +173,9 @@ class Standardise(Transform):
 
     def __post_init__(self) -> None:
         if not len(self.mean) == len(self.scale) == self.dim:
-            raise ShapeError(f"expected {self.dim} means and scales, found {len(self.mean)} and {len(self.scale)}")
+            raise ShapeError(
+                f"expected {self.dim} means and scales, found {len(self.mean)} and {len(self.scale)}"
+            )
         if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all() and min(self.scale) > 0):
             raise DataError("expected finite means and positive finite scales")
 
@@ -181,7 +183,7 @@ class Standardise(Transform):
     def fit(
         cls, values: np.ndarray, shape: tuple[int, ...], columns: tuple[str, ...] | None = None
     ) -> Standardise:
-        """Mean and standard deviation (divisor N) of each column of values (rows, D); constant ones get scale 1.
+        """Mean and standard deviation (divisor N) of columns of values (rows, D); constant ones get scale 1.
 
         Raises: DataError where numbers are so large that their variance overflows.
         """
@@ -219,11 +221,12 @@ def transform_from_dict(saved: dict[str, Any]) -> Transform:
     if cls is None:
         found = saved.get("kind") if isinstance(saved, dict) else type(saved).__name__
         raise RunError(
-            f"saved transform: expected one of the kinds {', '.join(sorted(Transform.kinds))}, found {found!r}; "
-            "the run is damaged or was written by a newer vaefit"
+            f"saved transform: expected one of the kinds {', '.join(sorted(Transform.kinds))}, "
+            f"found {found!r}; the run is damaged or was written by a newer vaefit"
         )
+    values: dict[str, Any] = {name: _frozen(value) for name, value in saved.items() if name != "kind"}
     try:
-        return cls(**{name: _frozen(value) for name, value in saved.items() if name != "kind"})
+        return cls(**values)
     except (TypeError, ValueError, AttributeError) as e:
         raise RunError(f"saved transform '{cls.kind}' is damaged: {e}") from e
 
@@ -232,14 +235,16 @@ def _jsonable(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _frozen(value: object) -> object:
+def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
 def _require_moments(mean: np.ndarray, scale: np.ndarray, columns: tuple[str, ...] | None) -> None:
     bad = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(scale)))
     if bad.size:
-        raise DataError(f"numbers are too large for their variance in column {_named(bad[:1], columns)}; rescale it")
+        raise DataError(
+            f"numbers are too large for their variance in column {_named(bad[:1], columns)}; rescale it"
+        )
 
 
 def _constant_notice(still: np.ndarray, columns: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -11,22 +11,7 @@ from pathlib import Path
 
 from ...errors import DataError
 from ..dataset import Dataset
-
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user asked for; the arguments of `vaefit.data.read`."""
-
-    include: tuple[str, ...] = ()
-    size: tuple[int, int] | None = None
-    grayscale: bool = False
-    limit: int | None = None
-    key: str | None = None
-    skip_bad: bool = False
-    progress: Progress | None = None
-
+from ..options import Options
 
 Read = Callable[[Path, Options], Dataset]
 Sniff = Callable[[Path, bytes], bool]

@@ -13,7 +13,8 @@ import numpy as np
 
 from ...errors import DataError
 from ..dataset import Dataset
-from . import Options, reader
+from ..options import Options
+from . import reader
 
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
@@ -27,7 +28,9 @@ def read_idx(path: Path, options: Options) -> Dataset:
     """Images with the labels of the neighbouring labels file, where there is one of MNIST's naming."""
     array = idx_array(path)
     if array.ndim == 1:
-        raise DataError(f"{path}: expected images, found {len(array)} labels; give the file of the images instead")
+        raise DataError(
+            f"{path}: expected images, found {len(array)} labels; give the file of the images instead"
+        )
     labels = _labels(path, len(array))
     return Dataset.from_array(
         array,
@@ -58,10 +61,20 @@ def _parse(file: BinaryIO, path: Path) -> np.ndarray:
         raise DataError(f"{path}: expected an IDX file, found first bytes {head.hex(' ') or 'none'}")
     shape = struct.unpack(f">{head[3]}I", file.read(4 * head[3]))
     dtype = np.dtype(_TYPES[head[2]])
-    data = file.read(math.prod(shape) * dtype.itemsize)
+    data = _read_up_to(file, math.prod(shape) * dtype.itemsize)
     if len(data) != math.prod(shape) * dtype.itemsize:
-        raise DataError(f"{path}: expected an array of shape {shape}, found only {len(data)} bytes; it is truncated")
+        raise DataError(
+            f"{path}: expected an array of shape {shape}, found only {len(data)} bytes; it is truncated"
+        )
     return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _read_up_to(file: BinaryIO, size: int) -> bytearray:
+    """Piece by piece, because read(size) would first set aside whatever a damaged header asks for."""
+    data = bytearray()
+    while len(data) < size and (piece := file.read(min(1 << 24, size - len(data)))):
+        data += piece
+    return data
 
 
 def _labels_path(path: Path) -> Path:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...errors import DataError
 from ..dataset import Dataset
-from . import Options, reader
+from ..options import Options
+from . import reader
 
 
 @reader("a NumPy array (.npy)", ".npy", sniff=lambda _, head: head[:6] == b"\x93NUMPY", uses=("grayscale",))
@@ -77,6 +78,8 @@ def _dataset(array: np.ndarray, path: Path, options: Options) -> Dataset:
 
 def _unreadable(path: Path, what: str, error: Exception) -> DataError:
     if "pickle" in str(error) or "Object arrays" in str(error) or "Python objects" in str(error):
-        return DataError(f"{path}: expected {what} of numbers, found pickled Python objects, which are never loaded")
+        return DataError(
+            f"{path}: expected {what} of numbers, found pickled Python objects, which are never loaded"
+        )
     reason = " ".join(str(error).split()) or type(error).__name__
     return DataError(f"{path}: expected {what}, found a damaged or foreign file ({reason})")

@@ -1,0 +1,68 @@
+"""What must be said to JAX before it starts: the device, the number of threads, the compilation cache."""
+
+import os
+import sys
+from pathlib import Path
+
+import platformdirs
+
+from vaefit.errors import SettingsError
+
+
+def configure(device: str | None = None, threads: int | None = None) -> list[str]:
+    """Choose device and threads for this process, and turn the compilation cache on; returns notices.
+
+    The cache lies in the user's cache folder unless `JAX_COMPILATION_CACHE_DIR` names another (empty: none).
+
+    Raises:
+        SettingsError: JAX has started already on another device, or the device is not one of cpu, gpu, tpu.
+    """
+    notices = []
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(platformdirs.user_cache_dir("vaefit")) / "jax"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if device is not None:
+        _choose_device(device)
+    if threads is not None:
+        notices += _choose_threads(threads)
+    return notices
+
+
+def check_device() -> str:
+    """Start JAX and name what it runs on.
+
+    Raises:
+        SettingsError: the device that was asked for is not there.
+    """
+    import jax
+
+    try:
+        return jax.devices()[0].platform
+    except RuntimeError as problem:
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        reason = str(problem).splitlines()[0]
+        raise SettingsError(f"no device {asked!r} here ({reason}); use --device cpu") from None
+
+
+def _choose_device(device: str) -> None:
+    names = {"cpu": "cpu", "gpu": "cuda,rocm", "tpu": "tpu"}
+    if device not in names:
+        raise SettingsError(f"device must be cpu, gpu or tpu, found {device!r}")
+    if "jax" in sys.modules:
+        import jax
+
+        jax.config.update("jax_platforms", names[device])
+    os.environ["JAX_PLATFORMS"] = names[device]
+
+
+def _choose_threads(threads: int) -> list[str]:
+    if threads < 1:
+        raise SettingsError(f"threads must be at least 1, found {threads}")
+    if not hasattr(os, "sched_setaffinity"):
+        return [f"--threads {threads} has no effect on this system"]
+    # XLA sizes its thread pool by the processors this process may use.
+    allowed = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, allowed[:threads])
+    if threads > len(allowed):
+        return [f"--threads {threads}: only {len(allowed)} processors are available"]
+    return []

@@ -1,0 +1,266 @@
+"""The commands. Each parses, calls what Python users can call, and prints."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vaefit import __version__, recipes
+from vaefit.cli.flags import with_settings
+
+app = typer.Typer(
+    name="vaefit",
+    help="Fit variational autoencoders to your own images and tables.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    pretty_exceptions_enable=False,
+)
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run, the --out of `vaefit fit`")]
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="folder or archive of images, image, .npy, .npz, .csv, ...")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="file to write")]
+Include = Annotated[
+    list[str] | None, typer.Option(help="only files whose path matches this pattern (repeatable)")
+]
+Key = Annotated[str | None, typer.Option(help="name of the array inside a .npz or .mat file")]
+Size = Annotated[str | None, typer.Option(metavar="HxW", help="resize images (unset: as in the fit)")]
+Grayscale = Annotated[bool | None, typer.Option(help="convert images to grey (unset: as in the fit)")]
+Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="read only the first N rows")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="leave out unreadable images, and say how many")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="the one seed")]
+Dropout = Annotated[bool | None, typer.Option(help="leave dropout on (unset: as the run's settings say)")]
+Noise = Annotated[
+    bool, typer.Option("--noise", help="draw from p(x|z) itself instead of showing its mean")
+]
+Device = Annotated[str | None, typer.Option(metavar="cpu|gpu|tpu", help="where to compute")]
+Threads = Annotated[int | None, typer.Option(metavar="N", help="processors to use")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no notices")]
+Json = Annotated[bool, typer.Option("--json", help="print the result as one JSON object")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+) -> None:
+    if version:
+        typer.echo(f"vaefit {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@with_settings
+def fit(
+    rows: Data,
+    settings: dict[str, Any],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="folder of the run (unset: the next free runs/NAME)")
+    ] = None,
+    recipe: Annotated[str, typer.Option(metavar="NAME|FILE", help="see `vaefit recipes`")] = "default",
+    force: Annotated[bool, typer.Option("--force", help="overwrite a run in the folder")] = False,
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Fit a VAE to DATA and write a run folder.
+
+    Example: vaefit fit faces/ --out runs/faces --latent-dim 10
+    """
+    from vaefit.cli import display
+    from vaefit.settings import Settings
+
+    # Mistyped settings are answered before JAX is imported or a file is read.
+    Settings.of(**settings)
+    recipes.load(recipe).settings.with_(**settings)
+    screen = display.choose(quiet)
+    _start(device, threads, screen)
+    from vaefit import fitting
+
+    folder = out or _next_free(rows)
+    try:
+        fitted = fitting.fit(rows, out=folder, recipe=recipe, force=force, display=screen, **settings)
+    finally:
+        screen.close()
+    if as_json:
+        return _print_json(fitted.summary)
+    return _print_summary(fitted.summary)
+
+
+@app.command()
+def reconstruct(
+    run: RunFolder,
+    rows: Data,
+    out: Out,
+    samples: Annotated[int, typer.Option(metavar="N", min=1, help="outputs for each row")] = 10,
+    show: Annotated[
+        list[int] | None,
+        typer.Option("--row", metavar="I", help="row to draw, from 0 (repeatable; unset: ten, spread evenly)"),
+    ] = None,
+    noise: Noise = False,
+    dropout: Dropout = None,
+    include: Include = None,
+    size: Size = None,
+    grayscale: Grayscale = None,
+    limit: Limit = None,
+    key: Key = None,
+    skip_bad: SkipBad = False,
+    seed: Seed = 0,
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Reconstruct rows of DATA: .png/.pdf/.svg draws input, mean and samples; .npz holds all of them.
+
+    Example: vaefit reconstruct runs/faces faces/ --samples 10 --out faces.png
+    """
+    from vaefit.cli import display, output
+
+    kind = output.check_suffix(out, (".png", ".pdf", ".svg", ".npz"))
+    screen = display.choose(quiet)
+    fitted = _load(run, device, threads, screen)
+    dataset = output.read_for(
+        fitted, rows, screen, include=include, size=size, grayscale=grayscale, limit=limit, key=key, skip_bad=skip_bad
+    )
+    options: dict[str, Any] = {"samples": samples, "seed": seed, "dropout": dropout, "noise": noise}
+    if kind == ".npz":
+        result = output.reconstruct_to_npz(fitted, dataset, out, options)
+    else:
+        result = output.reconstruct_to_picture(fitted, dataset, out, show, options)
+    _finish(result, as_json)
+
+
+@app.command()
+def sample(
+    run: RunFolder,
+    out: Out,
+    n: Annotated[int, typer.Option("-n", "--number", metavar="N", min=1, help="how many")] = 64,
+    noise: Noise = False,
+    dropout: Dropout = None,
+    seed: Seed = 0,
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Draw new rows: .png/.pdf/.svg draws a sheet, .npz and .npy hold them in the data's units.
+
+    Example: vaefit sample runs/faces -n 64 --out samples.png
+    """
+    from vaefit.cli import display, output
+
+    output.check_suffix(out, (".png", ".pdf", ".svg", ".npz", ".npy"))
+    fitted = _load(run, device, threads, display.choose(quiet))
+    drawn = fitted.sample(n, seed=seed, dropout=dropout, noise=noise)
+    _finish(output.write_samples(fitted, drawn, out), as_json)
+
+
+@app.command()
+def encode(
+    run: RunFolder,
+    rows: Data,
+    out: Out,
+    include: Include = None,
+    size: Size = None,
+    grayscale: Grayscale = None,
+    limit: Limit = None,
+    key: Key = None,
+    skip_bad: SkipBad = False,
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write posterior mean and sd of every latent for rows of DATA, as .parquet, .csv or .npz.
+
+    Example: vaefit encode runs/faces faces/ --out latents.csv
+    """
+    from vaefit.cli import display, output
+
+    output.check_suffix(out, (".parquet", ".csv", ".npz"))
+    screen = display.choose(quiet)
+    fitted = _load(run, device, threads, screen)
+    dataset = output.read_for(
+        fitted, rows, screen, include=include, size=size, grayscale=grayscale, limit=limit, key=key, skip_bad=skip_bad
+    )
+    _finish(output.write_latents(fitted, dataset, out), as_json)
+
+
+@app.command("recipes")
+def list_recipes(as_json: Json = False) -> None:
+    """List the recipes: what, from which paper, which settings differ from the default.
+
+    Example: vaefit recipes
+    """
+    from vaefit.settings import plain
+
+    found = [recipes.load(name) for name in recipes.names()]
+    listing = [
+        {
+            "name": r.name,
+            "summary": r.summary,
+            "reference": r.reference,
+            "differs": {k: plain(v) for k, v in r.differs.items()},
+        }
+        for r in found
+    ]
+    if as_json:
+        return _print_json({"recipes": listing})
+    for entry in listing:
+        typer.echo(f"{entry['name']}: {entry['summary']}\n    from: {entry['reference']}")
+        differs = ", ".join(f"{k}={_shown(v)}" for k, v in entry["differs"].items())
+        typer.echo(f"    differs: {differs or 'nothing, this is the default'}")
+    return None
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _start(device: str | None, threads: int | None, screen: Any) -> None:
+    from vaefit import backend
+
+    for message in backend.configure(device, threads):
+        screen.notice(message)
+    backend.check_device()
+
+
+def _load(folder: Path, device: str | None, threads: int | None, screen: Any) -> Any:
+    _start(device, threads, screen)
+    from vaefit.run import load
+
+    return load(folder)
+
+
+def _next_free(rows: str) -> Path:
+    stem = Path(rows).name.split(".")[0] or Path(rows).resolve().name or "run"
+    names = [stem, *(f"{stem}-{i}" for i in range(2, 10_000))]
+    return next(p for p in (Path("runs") / n for n in names) if not p.exists())
+
+
+def _finish(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        return _print_json(result)
+    return typer.echo(result["out"])
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    typer.echo(summary["run"])
+    for name in ("train", "validation"):
+        if summary[name]:
+            numbers = "  ".join(f"{k} {v:.2f}" for k, v in summary[name].items())
+            typer.echo(f"{name:>10}: {numbers} (nats per datum)")
+    typer.echo(
+        f"{summary['epochs']} epochs in {summary['seconds']:.1f} s, kept epoch {summary['best_epoch']}; "
+        f"read {Path(summary['run']) / 'README.md'}"
+    )
+
+
+def _print_json(result: dict[str, Any]) -> None:
+    typer.echo(json.dumps(result))
+
+

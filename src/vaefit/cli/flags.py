@@ -1,0 +1,96 @@
+"""Flags made from declared options, so that a setting is declared once and a new part brings its own."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from vaefit import catalogue
+from vaefit.options import Option
+from vaefit.settings import kind_of, options
+
+_PANELS = {
+    "model": "Model",
+    "objective": "Objective",
+    "optimizer": "Optimiser",
+    "schedule": "Learning-rate schedule",
+    "training": "Training",
+    "data": "Data",
+    "penalties": "Penalties (weights; 0 is off)",
+}
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command one flag for each setting; those that were used arrive as `settings`.
+
+    The command's own parameters stay; its last one must be named `settings`.
+    """
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> Any:
+        settings = {n: given.pop(n) for n in options()}
+        used = {n: _split(options()[n], v) for n, v in settings.items() if v is not None and v != []}
+        return command(**given, settings=used)
+
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "settings"]
+    flags = [_parameter(o) for o in options().values()]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + flags
+    wrapped.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
+    wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapped
+
+
+def _parameter(declared: Option) -> inspect.Parameter:
+    flag = "--" + declared.name.replace("_", "-")
+    panel = _PANELS.get(declared.home, f"Option of {declared.home}")
+    details: dict[str, Any] = {"help": _help(declared), "rich_help_panel": panel, "show_default": False}
+    if declared.item is bool:
+        annotation = Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", **details)]
+    else:
+        details |= {"metavar": _metavar(declared), "autocompletion": _completer(declared)}
+        kind = list[str] | None if declared.is_list else str | None
+        annotation = Annotated[kind, typer.Option(flag, **details)]
+    return inspect.Parameter(
+        declared.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+    )
+
+
+def words(declared: Option) -> tuple[str, ...]:
+    """The words an option accepts: its own, or the names of the parts it chooses from."""
+    kind = kind_of(declared.name)
+    auto = ("auto",) if declared.default == "auto" else ()
+    return declared.choices or (auto + tuple(catalogue.parts(kind)) if kind else ())
+
+
+def _help(declared: Option) -> str:
+    default = declared.default
+    text = f"{declared.help} ({', '.join(words(declared))})" if words(declared) else declared.help
+    if default is None or default == ():
+        return text
+    if declared.item is bool:
+        shown = "on" if default else "off"
+    else:
+        shown = ",".join(map(str, default)) if isinstance(default, tuple) else f"{default}"
+    return f"{text} [{shown}]"
+
+
+def _metavar(declared: Option) -> str:
+    if words(declared):
+        return "NAME"
+    name = {int: "N", float: "X", str: "TEXT"}[declared.item]
+    return f"{name},{name},..." if declared.is_list and declared.item is int else name
+
+
+def _completer(declared: Option) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words(declared) if word.startswith(incomplete)]
+
+    return complete
+
+
+def _split(declared: Option, value: Any) -> Any:
+    if declared.is_list and declared.item is int:
+        return [piece for entry in value for piece in entry.split(",")]
+    return value

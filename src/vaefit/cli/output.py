@@ -1,0 +1,132 @@
+"""Reading data for a run, and writing what a run gives: pictures, arrays, tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vaefit import data, figures
+from vaefit.data import Dataset
+from vaefit.errors import DataError, RunError, SettingsError
+from vaefit.fitting import parse_size
+from vaefit.run import Run
+
+
+def check_suffix(path: Path, known: Sequence[str]) -> str:
+    """The kind of file a name asks for, answered before any work is done.
+
+    Raises:
+        SettingsError: another kind.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in known:
+        raise SettingsError(f"--out must end in {', '.join(known)}, found {str(path)!r}")
+    return suffix
+
+
+def read_for(
+    fitted: Run,
+    path: str,
+    screen: Any,
+    *,
+    include: Sequence[str] | None,
+    size: str | None,
+    grayscale: bool | None,
+    limit: int | None,
+    key: str | None,
+    skip_bad: bool,
+) -> Dataset:
+    """Data read the way the fit read its own, unless told otherwise."""
+    dataset = data.read(
+        path,
+        include=include or (),
+        size=parse_size(size or fitted.settings.size),
+        grayscale=fitted.grayscale if grayscale is None else grayscale,
+        limit=limit,
+        key=key,
+        skip_bad=skip_bad,
+        progress=screen.reading,
+    )
+    screen.close()
+    for message in dataset.notices:
+        screen.notice(message)
+    return fitted.dataset(dataset)
+
+
+def reconstruct_to_npz(fitted: Run, dataset: Dataset, out: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """All rows, as `input`, `mean`, `sd`, `samples` and their names."""
+    found = fitted.reconstruct(dataset, **options)
+    _write_npz(out, {**found._asdict(), **_names(dataset)})
+    return {
+        "out": str(out),
+        "n": dataset.n,
+        "samples": options["samples"],
+        "mse": reconstruction_mse(fitted, found.input, found.mean),
+    }
+
+
+def reconstruct_to_picture(
+    fitted: Run, dataset: Dataset, out: Path, show: list[int] | None, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Some rows, drawn."""
+    chosen = show or figures.spread(dataset.n, figures.MOST_ROWS)
+    outside = [row for row in chosen if not 0 <= row < dataset.n]
+    if outside:
+        raise DataError(f"--row {outside[0]}: {dataset.source} has rows 0 to {dataset.n - 1}")
+    found = fitted.reconstruct(dataset.take(chosen), **options)
+    figures.reconstructions(found, fitted.transform, out)
+    names = [dataset.names[row] for row in chosen] if dataset.names else None
+    return {"out": str(out), "n": len(chosen), "rows": chosen, "names": names, "samples": options["samples"]}
+
+
+def reconstruction_mse(fitted: Run, inputs: np.ndarray, mean: np.ndarray) -> float:
+    """Mean squared error of the mean output at the network's scale (pixels/256 for 8-bit images)."""
+    flat = (len(inputs), -1)
+    unit = fitted.transform.inverse_scale(np.ones(fitted.transform.dim))
+    return float(np.mean(((inputs - mean).reshape(flat) / unit) ** 2, dtype=np.float64))
+
+
+def write_samples(fitted: Run, rows: np.ndarray, out: Path) -> dict[str, Any]:
+    """Samples as a picture or an array."""
+    if out.suffix.lower() == ".npz":
+        _write_npz(out, {"samples": rows})
+    elif out.suffix.lower() == ".npy":
+        _write(out, lambda path: np.save(path, rows))
+    else:
+        figures.samples(rows, fitted.transform, out)
+    return {"out": str(out), "n": len(rows)}
+
+
+def write_latents(fitted: Run, dataset: Dataset, out: Path) -> dict[str, Any]:
+    """Posterior means and sds, with names and labels where the data has them."""
+    mean, sd = fitted.encode(dataset)
+    if out.suffix.lower() == ".npz":
+        _write_npz(out, {"mean": mean, "sd": sd, **_names(dataset)})
+    else:
+        import polars as pl
+
+        columns: dict[str, Any] = {k: v.tolist() for k, v in _names(dataset).items()}
+        columns |= {f"mean_{k}": mean[:, k] for k in range(mean.shape[1])}
+        columns |= {f"sd_{k}": sd[:, k] for k in range(sd.shape[1])}
+        frame = pl.DataFrame(columns)
+        write = frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet
+        _write(out, write)
+    return {"out": str(out), "n": dataset.n, "latent_dim": mean.shape[1]}
+
+
+def _names(dataset: Dataset) -> dict[str, np.ndarray]:
+    found = {"name": dataset.names, "label": dataset.labels}
+    return {key: np.asarray(value) for key, value in found.items() if value is not None}
+
+
+def _write_npz(out: Path, arrays: dict[str, np.ndarray]) -> None:
+    _write(out, lambda path: np.savez_compressed(path, **arrays))  # pyright: ignore[reportArgumentType]
+
+
+def _write(out: Path, write: Any) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write(out)
+    except OSError as problem:
+        raise RunError(f"cannot write {out}: {problem.strerror or problem}") from None

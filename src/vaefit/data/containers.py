@@ -1,0 +1,179 @@
+"""Folders and archives as named bytes; nothing is ever unpacked to disk."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from ..errors import DataError
+from .names import clean, is_image, natural_key, visible
+from .options import Options
+
+MAX_BYTES = 1 << 29  # of one file: far above any image Pillow would decode
+DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+)
+
+
+class Container(ABC):
+    """Files by their path inside a folder or archive."""
+
+    what = "folder"
+
+    def __init__(self, path: Path, options: Options) -> None:
+        self.path = path
+        self.options = options
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """The paths of all files, in any order. Raises: DataError."""
+
+    @abstractmethod
+    def load(self, name: str) -> bytes:
+        """The content of one file. Raises: DataError."""
+
+    def close(self) -> None:  # noqa: B027 (most have nothing to close)
+        """Let go of the file, where one is open."""
+
+
+class Folder(Container):
+    """A folder and all folders below it; each real folder is visited once, so links cannot loop."""
+
+    def names(self) -> list[str]:
+        seen: set[tuple[int, int]] = set()
+        found: list[str] = []
+        for parent, folders, files in os.walk(self.path, followlinks=True):
+            folders[:] = sorted(f for f in folders if not f.startswith(".")) if _is_new(parent, seen) else []
+            at = Path(parent).relative_to(self.path).as_posix()
+            found += files if at == "." else [f"{at}/{file}" for file in files]
+            self.options.tick(len(found), 0)
+        return list(dict.fromkeys(found))
+
+    def load(self, name: str) -> bytes:
+        try:
+            file = self.path / name
+            check_size(self.path, name, file.stat().st_size)
+            return file.read_bytes()
+        except OSError as e:
+            raise DataError(f"{self.path}: {name} cannot be read: {e.strerror or e}") from e
+
+
+class Zip(Container):
+    """A .zip file."""
+
+    what = "archive"
+
+    def __init__(self, path: Path, options: Options) -> None:
+        super().__init__(path, options)
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except DAMAGE as e:
+            raise _damaged(path, e) from e
+        self._members = {clean(m.filename): m for m in self._zip.infolist() if not m.is_dir()}
+
+    def names(self) -> list[str]:
+        return list(self._members)
+
+    def load(self, name: str) -> bytes:
+        member = self._members[name]
+        check_size(self.path, name, member.file_size)
+        try:
+            return self._zip.read(member)
+        except RuntimeError as e:  # zipfile's word for a password or an unknown compression
+            raise DataError(f"{self.path}: {name} cannot be read: {_line(e)}") from e
+        except DAMAGE as e:
+            raise DataError(f"{self.path}: {name} is damaged: {_line(e)}") from e
+
+    def close(self) -> None:
+        self._zip.close()
+
+
+class Tar(Container):
+    """A .tar file, decompressed from front to end once; wanted files wait in memory as they are."""
+
+    what = "archive"
+
+    def names(self) -> list[str]:
+        found: list[str] = []
+        self._kept: dict[str, bytes | DataError] = {}
+        try:
+            with tarfile.open(self.path, "r:*") as tar:
+                for member in tar:
+                    if member.isreg():
+                        found.append(clean(member.name))
+                        self._keep(tar, member, found[-1])
+                    if len(found) % 1000 == 0:
+                        self.options.tick(len(found), 0)
+                        tar.members = []  # type: ignore[attr-defined] # else headers pile up, slowing the collector
+        except DAMAGE as e:
+            raise _damaged(self.path, e, f" after {len(found)} files") from e
+        return list(dict.fromkeys(found))
+
+    def _keep(self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> None:
+        if is_image(name) and visible(name, self.options.include):
+            self._kept[name] = self._content(tar, member, name)
+            self._shed()
+
+    def _content(self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> bytes | DataError:
+        try:
+            check_size(self.path, name, member.size)
+        except DataError as e:
+            return e
+        file = tar.extractfile(member)
+        return file.read() if file else b""
+
+    def _shed(self, slack: int = 1000) -> None:
+        """Forget, now and then, files that will lie beyond the limit."""
+        limit = None if self.options.skip_bad else self.options.limit
+        if limit is not None and len(self._kept) > limit + slack:
+            self._kept = {name: self._kept[name] for name in sorted(self._kept, key=natural_key)[:limit]}
+
+    def load(self, name: str) -> bytes:
+        content = self._kept.pop(name)
+        if isinstance(content, DataError):
+            raise content
+        return content
+
+
+class SingleFile(Container):
+    """One image as a folder of one file."""
+
+    what = "file"
+
+    def names(self) -> list[str]:
+        return [self.path.name]
+
+    def load(self, name: str) -> bytes:
+        return Folder(self.path.parent, self.options).load(name)
+
+
+def check_size(path: Path, name: str, size: int) -> None:
+    """Refuse to load a file that claims to be larger than any image. Raises: DataError."""
+    if size > MAX_BYTES:
+        raise DataError(
+            f"{path}: expected images of at most {MAX_BYTES >> 20} MiB, found {name} of {size >> 20} MiB"
+        )
+
+
+def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
+    status = Path(folder).stat()
+    place = (status.st_dev, status.st_ino)
+    return not (place in seen or seen.add(place))
+
+
+def _damaged(path: Path, error: Exception, where: str = "") -> DataError:
+    return DataError(f"{path}: expected a whole archive, found a damaged one{where} ({_line(error)})")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

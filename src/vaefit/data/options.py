@@ -1,0 +1,26 @@
+"""What a user may ask of a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments of `vaefit.data.read`, which explains them."""
+
+    include: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    grayscale: bool = False
+    limit: int | None = None
+    key: str | None = None
+    skip_bad: bool = False
+    progress: Progress | None = None
+
+    def tick(self, done: int, total: int) -> None:
+        """Report progress, where someone wants to know."""
+        if self.progress:
+            self.progress(done, total)

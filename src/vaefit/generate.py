@@ -1,0 +1,95 @@
+"""What a trained model gives: latents of rows, reconstructions, new samples. Network units, NumPy in and out.
+
+Rows go through in blocks of one size, so that one compiled program serves any number of them.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from vaefit.evaluate import BLOCK
+from vaefit.model import VAE
+
+
+def encode(
+    model: VAE, x: Float[np.ndarray, "rows variables"]
+) -> tuple[Float[np.ndarray, "rows latent"], Float[np.ndarray, "rows latent"]]:
+    """Posterior mean and sd of every row, without dropout."""
+    found = [_encode_block(model, block)[:, : len(rows)] for rows, block in _blocks(x)]
+    mean, sd = np.concatenate([np.asarray(f) for f in found], axis=1)
+    return mean, sd
+
+
+def reconstruct(
+    model: VAE, x: Float[np.ndarray, "rows variables"], *, samples: int, seed: int, dropout: bool, noise: bool
+) -> Float[np.ndarray, "samples rows variables"]:
+    """Decoder outputs for `samples` draws of q(z|x) a row; with `noise`, draws of p(x|z) instead of its mean."""
+    key = jax.random.fold_in(jax.random.key(seed), 2)
+    keys = [jax.random.split(jax.random.fold_in(key, s), -(-len(x) // BLOCK)) for s in range(samples)]
+    out = np.empty((samples, *x.shape), np.float32)
+    for number, (rows, block) in enumerate(_blocks(x)):
+        for s in range(samples):
+            start = number * BLOCK
+            drawn = _reconstruct_block(model, block, keys[s][number], dropout, noise)
+            out[s, start : start + len(rows)] = drawn[: len(rows)]
+    return out
+
+
+def decode(
+    model: VAE, z: Float[np.ndarray, "rows latent"], *, seed: int = 0, dropout: bool = False, noise: bool = False
+) -> Float[np.ndarray, "rows variables"]:
+    """The decoder's output for each latent vector."""
+    key = jax.random.fold_in(jax.random.key(seed), 3)
+    found = [
+        np.asarray(_decode_block(model, block, jax.random.fold_in(key, number), dropout, noise))[: len(rows)]
+        for number, (rows, block) in enumerate(_blocks(z))
+    ]
+    return np.concatenate(found)
+
+
+def sample(
+    model: VAE, n: int, *, seed: int, dropout: bool, noise: bool
+) -> Float[np.ndarray, "rows variables"]:
+    """`n` decoder outputs for latents drawn from the prior."""
+    z = model.prior_over_latents().sample(jax.random.fold_in(jax.random.key(seed), 4), (n,))
+    return decode(model, np.asarray(z), seed=seed, dropout=dropout, noise=noise)
+
+
+def _blocks(x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each block of rows, and the same padded to the block size."""
+    parts = [x[i : i + BLOCK] for i in range(0, len(x), BLOCK)]
+    return [(p, np.pad(p, ((0, BLOCK - len(p)), (0, 0)), mode="edge")) for p in parts]
+
+
+@eqx.filter_jit
+def _encode_block(model: VAE, x: Float[Array, "rows variables"]) -> Float[Array, "2 rows latent"]:
+    q = model.encode(x)
+    assert q.mean is not None and q.variance is not None
+    return jnp.stack([q.mean, jnp.sqrt(q.variance)])
+
+
+@eqx.filter_jit
+def _reconstruct_block(
+    model: VAE, x: Float[Array, "rows variables"], key: Key[Array, ""], dropout: bool, noise: bool
+) -> Float[Array, "rows variables"]:
+    encoder_key, latent_key, decoder_key = jax.random.split(key, 3)
+    q = model.encode(x, encoder_key if dropout else None)
+    z = model.posterior.sample(q, latent_key, 1)[0]
+    return _show(model, z, decoder_key, dropout, noise)
+
+
+@eqx.filter_jit
+def _decode_block(
+    model: VAE, z: Float[Array, "rows latent"], key: Key[Array, ""], dropout: bool, noise: bool
+) -> Float[Array, "rows variables"]:
+    return _show(model, z, key, dropout, noise)
+
+
+def _show(model: VAE, z: Array, key: Array, dropout: bool, noise: bool) -> Array:
+    dropout_key, noise_key = jax.random.split(key)
+    decoder_key = dropout_key if dropout else None
+    if noise:
+        return model.decode(z, decoder_key).sample(noise_key).astype(jnp.float32)
+    return model.location(z, decoder_key)

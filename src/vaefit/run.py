@@ -1,0 +1,246 @@
+"""The run folder, and what one can do with a fitted model: NumPy in, NumPy out, in the data's own units.
+
+A folder holds `model.safetensors` (the kept weights), `transform.json`, `settings.toml`, `history.jsonl`,
+`checkpoint/`, `README.md` and pictures. All of it can be read without this package; nothing in it is executed.
+"""
+
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+import tomli_w
+from jaxtyping import Float
+
+from vaefit import data, generate
+from vaefit.assemble import build_model
+from vaefit.data import Dataset, Transform
+from vaefit.errors import RunError, SettingsError
+from vaefit.model import VAE
+from vaefit.settings import Settings, plain
+from vaefit.storage import load_tree, read_json, save_tree, write_atomically
+
+FORMAT = 1
+WEIGHTS, TRANSFORM, SETTINGS, HISTORY = "model.safetensors", "transform.json", "settings.toml", "history.jsonl"
+
+
+class Reconstruction(NamedTuple):
+    """Rows, what the model makes of them, and how much that varies; all in the data's units.
+
+    `mean` and `sd` are taken over the `samples` outputs of each row.
+    """
+
+    input: Float[np.ndarray, "rows *shape"]
+    mean: Float[np.ndarray, "rows *shape"]
+    sd: Float[np.ndarray, "rows *shape"]
+    samples: Float[np.ndarray, "rows samples *shape"]
+
+
+@dataclass
+class Run:
+    """A fitted model with its settings and its way from raw rows to network inputs."""
+
+    model: VAE
+    settings: Settings
+    transform: Transform
+    source: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    summary: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def encode(self, rows: object) -> tuple[Float[np.ndarray, "rows latent"], Float[np.ndarray, "rows latent"]]:
+        """Posterior mean and sd of every row.
+
+        Raises:
+            ShapeError: the rows have another size than those fitted.
+        """
+        return generate.encode(self.model, self.inputs(rows))
+
+    def reconstruct(
+        self,
+        rows: object,
+        *,
+        samples: int = 10,
+        seed: int = 0,
+        dropout: bool | None = None,
+        noise: bool = False,
+    ) -> Reconstruction:
+        """Several outputs for each row, their mean and sd.
+
+        An output is the decoder's mean for a draw of q(z|x); with `noise` a draw of p(x|z). `dropout` defaults
+        to the setting `generate_with_dropout`.
+
+        Raises:
+            ShapeError: the rows have another size than those fitted.
+            SettingsError: noise is asked of a likelihood that has none for a single z.
+        """
+        self._check_noise(noise)
+        dataset = self.dataset(rows)
+        outputs = generate.reconstruct(
+            self.model,
+            self.inputs(dataset),
+            samples=samples,
+            seed=seed,
+            dropout=self._dropout(dropout),
+            noise=noise,
+        )
+        shape = (dataset.n, *self.transform.shape)
+        drawn = self.transform.inverse(np.moveaxis(outputs, 0, 1)).astype(np.float32)
+        return Reconstruction(
+            input=dataset.values.astype(np.float32).reshape(shape),
+            mean=drawn.mean(axis=1, dtype=np.float64).astype(np.float32).reshape(shape),
+            sd=drawn.std(axis=1, dtype=np.float64).astype(np.float32).reshape(shape),
+            samples=drawn.reshape(dataset.n, samples, *self.transform.shape),
+        )
+
+    def sample(
+        self, n: int = 64, *, seed: int = 0, dropout: bool | None = None, noise: bool = False
+    ) -> Float[np.ndarray, "n *shape"]:
+        """New rows: the decoder's mean for draws of the prior; with `noise`, draws of p(x|z).
+
+        Raises:
+            SettingsError: noise is asked of a likelihood that has none for a single z.
+        """
+        self._check_noise(noise)
+        x = generate.sample(self.model, n, seed=seed, dropout=self._dropout(dropout), noise=noise)
+        return self._to_data(x)
+
+    def decode(self, z: Float[np.ndarray, "rows latent"]) -> Float[np.ndarray, "rows *shape"]:
+        """The decoder's mean for latent vectors."""
+        return self._to_data(generate.decode(self.model, np.asarray(z, np.float32)))
+
+    def dataset(self, rows: object) -> Dataset:
+        """Rows given as an array, a path or a data set, checked against those fitted.
+
+        Raises:
+            ShapeError: they have another size.
+        """
+        if isinstance(rows, str | Path):
+            rows = data.read(rows, size=self.image_size if self.settings.size else None, grayscale=self.grayscale)
+        if not isinstance(rows, Dataset):
+            rows = Dataset.from_array(rows)
+        data.check_same(rows, self.transform)
+        return rows
+
+    def inputs(self, rows: object) -> Float[np.ndarray, "rows variables"]:
+        """Rows as the network takes them: dequantised ones at the middle of their level."""
+        return self.transform.forward(self.dataset(rows).values) + np.float32(self.transform.quantum / 2)
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width, for images."""
+        shape = self.transform.shape
+        return (shape[0], shape[1]) if len(shape) >= 2 else None
+
+    @property
+    def grayscale(self) -> bool:
+        """Whether images were turned grey to fit."""
+        return self.settings.grayscale
+
+    def save(self, folder: str | Path) -> "Run":
+        """Write weights, transform and settings; every file is whole or not there.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        folder = Path(folder)
+        self.folder = folder
+        write_atomically(folder / TRANSFORM, json.dumps(self.transform.to_dict(), indent=1) + "\n")
+        write_atomically(folder / SETTINGS, self._settings_toml())
+        self.save_weights()
+        return self
+
+    def save_weights(self) -> None:
+        """Write the weights alone."""
+        assert self.folder is not None
+        save_tree(self.folder / WEIGHTS, eqx.filter(self.model, eqx.is_inexact_array))
+
+    def _settings_toml(self) -> str:
+        from vaefit import __version__
+
+        values = {name: plain(value) for name, value in self.settings.all().items() if value is not None}
+        about = {"format": FORMAT, "vaefit": __version__, "data": self.source}
+        return "# All settings of this run; those left open (unset) are not listed.\n" + tomli_w.dumps(
+            {**about, "settings": values}
+        )
+
+    def _to_data(self, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows *shape"]:
+        return self.transform.inverse(x).astype(np.float32).reshape(len(x), *self.transform.shape)
+
+    def _dropout(self, asked: bool | None) -> bool:
+        return self.settings.generate_with_dropout if asked is None else asked
+
+    def _check_noise(self, noise: bool) -> None:
+        if noise and self.model.likelihood.joint:
+            raise SettingsError(
+                f"likelihood {self.settings.likelihood} has no noise for a single z: it is made of several "
+                "outputs; leave --noise out"
+            )
+
+
+def load(folder: str | Path) -> Run:
+    """A run from its folder.
+
+    Raises:
+        RunError: there is no run, it is damaged, or it was written by a newer vaefit.
+    """
+    folder = Path(folder).expanduser()
+    saved = _read_settings(folder)
+    transform = data.transform_from_dict(read_json(folder / TRANSFORM))
+    try:
+        settings = Settings.of(**saved["settings"])
+        skeleton = eqx.filter_eval_shape(build_model, settings, transform.dim, jax.random.key(0))
+    except SettingsError as problem:
+        raise RunError(f"{folder / SETTINGS} does not suit this vaefit: {problem}") from None
+    arrays, static = eqx.partition(skeleton, eqx.is_inexact_array_like)
+    model = eqx.combine(load_tree(folder / WEIGHTS, arrays), static)
+    run = Run(jax.tree.map(jax.numpy.asarray, model), settings, transform, saved.get("data", {}), folder)
+    run.history = read_history(folder)
+    return run
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """The epochs' records; a line cut short by a killed process ends the list."""
+    records = []
+    path = folder / HISTORY
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+def check_free(folder: Path, force: bool) -> None:
+    """See that a new run may be written there.
+
+    Raises:
+        RunError: the folder holds another run or other files, and `force` was not given.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; expected a folder for the run; choose another --out")
+    if force or not folder.exists() or not any(folder.iterdir()):
+        return
+    what = "another run" if (folder / SETTINGS).exists() else "other files"
+    raise RunError(f"{folder} holds {what}; choose another --out, or --force to overwrite the run there")
+
+
+def _read_settings(folder: Path) -> dict[str, Any]:
+    path = folder / SETTINGS
+    if not path.exists():
+        what = "no such folder" if not folder.exists() else f"no {SETTINGS} in it"
+        raise RunError(f"{folder} is not a run folder: {what}; expected the --out of a `vaefit fit`")
+    try:
+        saved = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise RunError(f"{path} is damaged: {problem}") from None
+    found = saved.get("format")
+    if not isinstance(found, int) or not isinstance(saved.get("settings"), dict):
+        raise RunError(f"{path} is damaged: expected a format number and [settings]")
+    if found > FORMAT:
+        raise RunError(f"{folder} has format {found}, this vaefit reads up to {FORMAT}; install a newer vaefit")
+    return saved
