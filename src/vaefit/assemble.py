@@ -64,10 +64,18 @@ def build_schedule_of(settings: Settings) -> Schedule:
 
 def build_optimizer_of(settings: Settings) -> Any:
     """The optimiser."""
-    names = (
-        "momentum rms_decay accumulator_start adam_b1 adam_b2 optimizer_epsilon weight_decay clip_value clip_norm"
+    return build_optimizer(
+        settings.optimizer,
+        momentum=settings.momentum,
+        rms_decay=settings.rms_decay,
+        accumulator_start=settings.accumulator_start,
+        adam_b1=settings.adam_b1,
+        adam_b2=settings.adam_b2,
+        optimizer_epsilon=settings.optimizer_epsilon,
+        weight_decay=settings.weight_decay,
+        clip_value=settings.clip_value,
+        clip_norm=settings.clip_norm,
     )
-    return build_optimizer(settings.optimizer, **{name: getattr(settings, name) for name in names.split()})
 
 
 def build_plan(settings: Settings, transform: Transform) -> Plan:

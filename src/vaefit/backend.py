@@ -18,7 +18,9 @@ def configure(device: str | None = None, threads: int | None = None) -> list[str
         SettingsError: JAX has started already on another device, or the device is not one of cpu, gpu, tpu.
     """
     notices = []
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(platformdirs.user_cache_dir("vaefit")) / "jax"))
+    os.environ.setdefault(
+        "JAX_COMPILATION_CACHE_DIR", str(Path(platformdirs.user_cache_dir("vaefit")) / "jax")
+    )
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if device is not None:

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from vaefit.options import Option, unknown
 from vaefit.errors import SettingsError
+from vaefit.options import Option, unknown
 
 Kind = Literal["network", "posterior", "prior", "likelihood", "objective", "penalty"]
 
@@ -122,5 +122,5 @@ def _option(node: ast.stmt, home: str) -> Option:
     default, help_line = (ast.literal_eval(a) for a in node.value.args)
     bounds = {k.arg: ast.literal_eval(k.value) for k in node.value.keywords if k.arg}
     # The annotation is this package's own source text: only the names an option's type may use.
-    declared = eval(ast.unparse(node.annotation), {"Literal": Literal})  # noqa: S307
+    declared = eval(ast.unparse(node.annotation), {"Literal": Literal})
     return Option(node.target.id, declared, default, help_line, home, **bounds)

@@ -5,7 +5,8 @@ VaefitError                 catch this one to catch them all
 │   └── ShapeError          data of another size than was expected or fitted
 ├── SettingsError           an unknown, impossible or contradicting setting (also a ValueError)
 ├── RunError                a run folder is missing, damaged, foreign or in the way
-└── TrainingError           training stopped: the numbers were no longer finite
+├── TrainingError           training stopped: the numbers were no longer finite
+└── Interrupted             training was stopped by Ctrl-C or SIGTERM; all of it is saved
 
 The command line prints the message after ``vaefit:`` and exits with code 2. A message says what
 was expected, what was found, where, and what to do; it has no line breaks.
@@ -36,3 +37,11 @@ class RunError(VaefitError):
 
 class TrainingError(VaefitError):
     """Training stopped because its numbers were no longer finite."""
+
+
+class Interrupted(VaefitError):
+    """Training was stopped by a signal; all of it is saved."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -81,7 +81,11 @@ def curves(history: list[dict[str, Any]], path: Path) -> None:
     _limit_to_settled(middle, [r[t] for r in trained for t in ("rate", "distortion")])
     right.plot(epochs, [r["learning_rate"] for r in trained])
     right.set_yscale("log")
-    for axes, label in ((left, "ELBO (nats per datum)"), (middle, "nats per datum"), (right, "learning rate")):
+    for axes, label in (
+        (left, "ELBO (nats per datum)"),
+        (middle, "nats per datum"),
+        (right, "learning rate"),
+    ):
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
     _save(figure, path)
@@ -135,9 +139,15 @@ def _profiles(found: Reconstruction, path: Path) -> None:
     figure = Figure(figsize=(8, 1.6 * len(found.input)), layout="constrained")
     variables = np.arange(found.input.shape[1])
     for axes, x, mean, sd in zip(
-        figure.subplots(len(found.input), 1, squeeze=False)[:, 0], found.input, found.mean, found.sd, strict=True
+        figure.subplots(len(found.input), 1, squeeze=False)[:, 0],
+        found.input,
+        found.mean,
+        found.sd,
+        strict=True,
     ):
-        axes.fill_between(variables, mean - 2 * sd, mean + 2 * sd, alpha=0.3, label="mean ± 2 sd of the outputs")
+        axes.fill_between(
+            variables, mean - 2 * sd, mean + 2 * sd, alpha=0.3, label="mean ± 2 sd of the outputs"
+        )
         axes.plot(variables, mean, label="mean")
         axes.plot(variables, x, ".", color="black", label="input")
         axes.set_ylabel("value")

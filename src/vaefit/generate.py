@@ -25,7 +25,7 @@ def encode(
 def reconstruct(
     model: VAE, x: Float[np.ndarray, "rows variables"], *, samples: int, seed: int, dropout: bool, noise: bool
 ) -> Float[np.ndarray, "samples rows variables"]:
-    """Decoder outputs for `samples` draws of q(z|x) a row; with `noise`, draws of p(x|z) instead of its mean."""
+    """Decoder outputs for `samples` draws of q(z|x) a row; with `noise`, draws of p(x|z)."""
     key = jax.random.fold_in(jax.random.key(seed), 2)
     keys = [jax.random.split(jax.random.fold_in(key, s), -(-len(x) // BLOCK)) for s in range(samples)]
     out = np.empty((samples, *x.shape), np.float32)
@@ -38,7 +38,12 @@ def reconstruct(
 
 
 def decode(
-    model: VAE, z: Float[np.ndarray, "rows latent"], *, seed: int = 0, dropout: bool = False, noise: bool = False
+    model: VAE,
+    z: Float[np.ndarray, "rows latent"],
+    *,
+    seed: int = 0,
+    dropout: bool = False,
+    noise: bool = False,
 ) -> Float[np.ndarray, "rows variables"]:
     """The decoder's output for each latent vector."""
     key = jax.random.fold_in(jax.random.key(seed), 3)
@@ -57,10 +62,11 @@ def sample(
     return decode(model, np.asarray(z), seed=seed, dropout=dropout, noise=noise)
 
 
-def _blocks(x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _blocks(x: np.ndarray) -> list[tuple[np.ndarray, Array]]:
     """Each block of rows, and the same padded to the block size."""
     parts = [x[i : i + BLOCK] for i in range(0, len(x), BLOCK)]
-    return [(p, np.pad(p, ((0, BLOCK - len(p)), (0, 0)), mode="edge")) for p in parts]
+    padded = [np.pad(p, ((0, BLOCK - len(p)), (0, 0)), mode="edge") for p in parts]
+    return [(p, jnp.asarray(block)) for p, block in zip(parts, padded, strict=True)]
 
 
 @eqx.filter_jit
@@ -91,5 +97,5 @@ def _show(model: VAE, z: Array, key: Array, dropout: bool, noise: bool) -> Array
     dropout_key, noise_key = jax.random.split(key)
     decoder_key = dropout_key if dropout else None
     if noise:
-        return model.decode(z, decoder_key).sample(noise_key).astype(jnp.float32)
+        return jnp.asarray(model.decode(z, decoder_key).sample(noise_key), jnp.float32)
     return model.location(z, decoder_key)

@@ -79,9 +79,7 @@ class VAE(eqx.Module):
     likelihood: Likelihood
     prior: Prior
 
-    def encode(
-        self, x: Float[Array, "*batch variables"], key: Key[Array, ""] | None = None
-    ) -> Distribution:
+    def encode(self, x: Float[Array, "*batch variables"], key: Key[Array, ""] | None = None) -> Distribution:
         """q(z|x); a key turns dropout on."""
         return self.posterior(self.encoder(x, key).output)
 
@@ -116,11 +114,11 @@ class VAE(eqx.Module):
         prior = self.prior_over_latents()
         z = self.posterior.sample(q, latent_key, samples)
         decoder = self.decoder(z, decoder_key if dropout else None)
-        log_px = self.likelihood(decoder.output).log_prob(x)
+        log_px = jnp.asarray(self.likelihood(decoder.output).log_prob(x))
         return Terms(
             log_px=log_px if mask is None else jnp.where(mask, log_px, 0.0),
-            log_pz=prior.log_prob(z),
-            log_qz=q.log_prob(z),
+            log_pz=jnp.asarray(prior.log_prob(z)),
+            log_qz=jnp.asarray(q.log_prob(z)),
             kl=self.posterior.kl(q, prior),
             posterior=q,
             prior=prior,

@@ -22,8 +22,8 @@ def build_optimizer(
     adam_b2: float = 0.999,
     optimizer_epsilon: float = 1e-8,
     weight_decay: float = 0.0,
-    clip_value: float | None = None,
-    clip_norm: float | None = None,
+    clip_value: float = 0.0,
+    clip_norm: float = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
     """An optimiser whose `update` takes the learning rate of this step as `learning_rate`.
 
@@ -65,8 +65,9 @@ def build_schedule(
 ) -> Schedule:
     r"""The learning rate as a function of the epoch (which has a fraction).
 
-    With $t = \text{epoch}/\text{epochs}$, at most 1: exponential $r_0 (r_1/r_0)^t$; cosine $r_1 + (r_0 - r_1)(1 + \cos \pi t)/2$;
-    staged: the rate of the last stage begun. Plateau is constant here: `train` lowers it by its own factor.
+    With $t = \text{epoch}/\text{epochs}$, at most 1: exponential $r_0 (r_1/r_0)^t$; cosine
+    $r_1 + (r_0 - r_1)(1 + \cos \pi t)/2$; staged: the rate of the last stage begun. Plateau is constant here:
+    `train` lowers it by its own factor.
 
     >>> rate = build_schedule("exponential", learning_rate=1.0, final_rate=0.01, epochs=10, stages=[])
     >>> float(rate(jnp.asarray(5.0)))
@@ -94,11 +95,11 @@ def build_schedule(
 
 def _scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
     def update(
-        updates: PyTree, state: Any, params: PyTree = None, *, learning_rate: Array | float, **_: Any
+        updates: PyTree, state: Any, _params: PyTree = None, *, learning_rate: Array | float, **_: Any
     ) -> tuple[PyTree, Any]:
         return jax.tree.map(lambda u: -learning_rate * u, updates), state
 
-    return optax.GradientTransformationExtraArgs(lambda _: optax.EmptyState(), update)
+    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)  # pyright: ignore[reportArgumentType]
 
 
 def _is_matrix(params: PyTree) -> PyTree:

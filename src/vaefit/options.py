@@ -5,6 +5,8 @@ recipes, keyword arguments and checks are all derived from that one line.
 """
 
 import difflib
+import math
+import os
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from vaefit.errors import SettingsError
 
 Value = Any
+_WRITTEN = (str, int, float, os.PathLike)  # what may stand where a word is expected
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,13 @@ class Option:
 
     def _bounds(self, value: float) -> None:
         limits = [
-            (self.at_least is not None and not value >= self.at_least, f"at least {self.at_least}"),
-            (self.above is not None and not value > self.above, f"above {self.above}"),
-            (self.at_most is not None and not value <= self.at_most, f"at most {self.at_most}"),
+            (self.at_least is not None and not value >= self.at_least, f"at least {self.at_least:g}"),
+            (self.above is not None and not value > self.above, f"above {self.above:g}"),
+            (self.at_most is not None and not value <= self.at_most, f"at most {self.at_most:g}"),
         ]
         for broken, bound in limits:
             if broken:
-                raise SettingsError(f"{self.name} must be {bound}, found {value}")
+                raise SettingsError(f"{self.name} must be {bound}, found {value:g}")
 
 
 def option(
@@ -142,16 +145,19 @@ def _alternatives(declared: Any) -> tuple[Any, ...]:
 def _convert(value: Value, wanted: type) -> Value:
     if wanted is bool:
         return value if isinstance(value, bool) else None
-    if isinstance(value, bool):
-        return None
+    if wanted is str:
+        return str(value) if isinstance(value, _WRITTEN) and not isinstance(value, bool) else None
+    return None if isinstance(value, bool) else _number(value, wanted)
+
+
+def _number(value: Value, wanted: type) -> Value:
     try:
         number = wanted(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
-    if wanted is int and float(value) != number:
-        return None
-    return None if number != number else number
+    exact = wanted is float or number == value or isinstance(value, str)
+    return number if exact and math.isfinite(number) else None
 
 
 def _describe(wanted: type) -> str:
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}[wanted]
+    return {int: "a whole number", float: "a finite number", bool: "true or false", str: "a word"}[wanted]

@@ -1,17 +1,20 @@
 """The run folder, and what one can do with a fitted model: NumPy in, NumPy out, in the data's own units.
 
 A folder holds `model.safetensors` (the kept weights), `transform.json`, `settings.toml`, `history.jsonl`,
-`checkpoint/`, `README.md` and pictures. All of it can be read without this package; nothing in it is executed.
+`checkpoint/`, `README.md` and pictures. All of it can be read without this package; nothing in it is
+executed.
 """
 
 import json
 import tomllib
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tomli_w
 from jaxtyping import Float
@@ -25,7 +28,12 @@ from vaefit.settings import Settings, plain
 from vaefit.storage import load_tree, read_json, save_tree, write_atomically
 
 FORMAT = 1
-WEIGHTS, TRANSFORM, SETTINGS, HISTORY = "model.safetensors", "transform.json", "settings.toml", "history.jsonl"
+WEIGHTS, TRANSFORM, SETTINGS, HISTORY = (
+    "model.safetensors",
+    "transform.json",
+    "settings.toml",
+    "history.jsonl",
+)
 
 
 class Reconstruction(NamedTuple):
@@ -52,7 +60,9 @@ class Run:
     summary: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
 
-    def encode(self, rows: object) -> tuple[Float[np.ndarray, "rows latent"], Float[np.ndarray, "rows latent"]]:
+    def encode(
+        self, rows: object
+    ) -> tuple[Float[np.ndarray, "rows latent"], Float[np.ndarray, "rows latent"]]:
         """Posterior mean and sd of every row.
 
         Raises:
@@ -71,8 +81,8 @@ class Run:
     ) -> Reconstruction:
         """Several outputs for each row, their mean and sd.
 
-        An output is the decoder's mean for a draw of q(z|x); with `noise` a draw of p(x|z). `dropout` defaults
-        to the setting `generate_with_dropout`.
+        An output is the decoder's mean for a draw of q(z|x); with `noise` a draw of p(x|z). `dropout`
+        defaults to the setting `generate_with_dropout`.
 
         Raises:
             ShapeError: the rows have another size than those fitted.
@@ -120,7 +130,9 @@ class Run:
             ShapeError: they have another size.
         """
         if isinstance(rows, str | Path):
-            rows = data.read(rows, size=self.image_size if self.settings.size else None, grayscale=self.grayscale)
+            rows = data.read(
+                rows, size=self.image_size if self.settings.size else None, grayscale=self.grayscale
+            )
         if not isinstance(rows, Dataset):
             rows = Dataset.from_array(rows)
         data.check_same(rows, self.transform)
@@ -150,9 +162,14 @@ class Run:
         folder = Path(folder)
         self.folder = folder
         write_atomically(folder / TRANSFORM, json.dumps(self.transform.to_dict(), indent=1) + "\n")
-        write_atomically(folder / SETTINGS, self._settings_toml())
+        self.save_settings()
         self.save_weights()
         return self
+
+    def save_settings(self) -> None:
+        """Write the settings alone."""
+        assert self.folder is not None
+        write_atomically(self.folder / SETTINGS, self._settings_toml())
 
     def save_weights(self) -> None:
         """Write the weights alone."""
@@ -160,10 +177,8 @@ class Run:
         save_tree(self.folder / WEIGHTS, eqx.filter(self.model, eqx.is_inexact_array))
 
     def _settings_toml(self) -> str:
-        from vaefit import __version__
-
         values = {name: plain(value) for name, value in self.settings.all().items() if value is not None}
-        about = {"format": FORMAT, "vaefit": __version__, "data": self.source}
+        about = {"format": FORMAT, "vaefit": version("vaefit"), "data": self.source}
         return "# All settings of this run; those left open (unset) are not listed.\n" + tomli_w.dumps(
             {**about, "settings": values}
         )
@@ -196,9 +211,9 @@ def load(folder: str | Path) -> Run:
         skeleton = eqx.filter_eval_shape(build_model, settings, transform.dim, jax.random.key(0))
     except SettingsError as problem:
         raise RunError(f"{folder / SETTINGS} does not suit this vaefit: {problem}") from None
-    arrays, static = eqx.partition(skeleton, eqx.is_inexact_array_like)
-    model = eqx.combine(load_tree(folder / WEIGHTS, arrays), static)
-    run = Run(jax.tree.map(jax.numpy.asarray, model), settings, transform, saved.get("data", {}), folder)
+    arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    weights = jax.tree.map(jnp.asarray, load_tree(folder / WEIGHTS, arrays))
+    run = Run(eqx.combine(weights, static), settings, transform, saved.get("data", {}), folder)
     run.history = read_history(folder)
     return run
 
@@ -242,5 +257,7 @@ def _read_settings(folder: Path) -> dict[str, Any]:
     if not isinstance(found, int) or not isinstance(saved.get("settings"), dict):
         raise RunError(f"{path} is damaged: expected a format number and [settings]")
     if found > FORMAT:
-        raise RunError(f"{folder} has format {found}, this vaefit reads up to {FORMAT}; install a newer vaefit")
+        raise RunError(
+            f"{folder} has format {found}, this vaefit reads up to {FORMAT}; install a newer vaefit"
+        )
     return saved

@@ -1,14 +1,14 @@
 """Every setting, declared once: flags, recipe keys and keyword arguments all come from here.
 
-Settings of the frame are the fields of [`Settings`][vaefit.settings.Settings]; options of parts are declared by the parts
-themselves and found by `vaefit.catalogue`. No JAX is imported.
+Settings of the frame are the fields of `Settings`; options of parts are declared by the parts themselves and
+found by `vaefit.catalogue`. No JAX is imported.
 """
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from vaefit import catalogue
 from vaefit.errors import SettingsError
@@ -57,16 +57,18 @@ class Settings:
         1e-8, "the optimiser's epsilon (inside the root for rmsprop and adagrad)", at_least=0.0
     )
     weight_decay: float = option(0.0, "decoupled weight decay of weight matrices (adamw)", at_least=0.0)
-    clip_value: float | None = option(None, "clip each gradient element to +- this", above=0.0)
-    clip_norm: float | None = option(None, "clip the gradient's global norm to this", above=0.0)
+    clip_value: float = option(0.0, "clip each gradient element to +- this; 0: off", at_least=0.0)
+    clip_norm: float = option(100.0, "clip the gradient's global norm to this; 0: off", at_least=0.0)
     # schedule
     schedule: Literal["constant", "staged", "exponential", "cosine", "plateau"] = option(
-        "constant", "how the learning rate changes"
+        "cosine", "how the learning rate changes"
     )
     stages: tuple[str, ...] = option((), "staged: EPOCH:RATE, from that epoch on (repeatable)")
     final_rate: float = option(1e-6, "learning rate at the schedule's end (or its least)", above=0.0)
     schedule_epochs: int | None = option(None, "epochs the schedule spans (unset: epochs)", at_least=1)
-    plateau_patience: int = option(5, "plateau: epochs without a better score before the rate falls", at_least=1)
+    plateau_patience: int = option(
+        5, "plateau: epochs without a better score before the rate falls", at_least=1
+    )
     plateau_factor: float = option(0.5, "plateau: what the rate is multiplied by", above=0.0, at_most=1.0)
     # training
     epochs: int = option(100, "epochs, at most", at_least=1)
@@ -93,7 +95,7 @@ class Settings:
     parts: Mapping[str, Value] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, **given: Value) -> Self:
+    def of(cls, **given: Value) -> "Settings":
         """Settings with these values and the declared defaults for the rest.
 
         Raises:
@@ -106,7 +108,7 @@ class Settings:
         settings._check_parts()
         return settings
 
-    def with_(self, **given: Value) -> Self:
+    def with_(self, **given: Value) -> "Settings":
         """These settings with some replaced."""
         return type(self).of(**{**self.given(), **given})
 
@@ -162,7 +164,9 @@ class Settings:
         if self.schedule == "staged":
             self.stage_list()
         elif self.stages:
-            raise SettingsError(f"stages are for schedule staged, found schedule {self.schedule}; add --schedule staged")
+            raise SettingsError(
+                f"stages are for schedule staged, found schedule {self.schedule}; add --schedule staged"
+            )
 
     def stage_list(self) -> list[tuple[float, float]]:
         """The stages as (epoch, rate), in order.
@@ -171,7 +175,9 @@ class Settings:
             SettingsError: one is not EPOCH:RATE, or there is none.
         """
         if not self.stages:
-            raise SettingsError("schedule staged needs stages: --stages EPOCH:RATE, for example --stages 50:1e-4")
+            raise SettingsError(
+                "schedule staged needs stages: --stages EPOCH:RATE, for example --stages 50:1e-4"
+            )
         try:
             pairs = [stage.split(":") for stage in self.stages]
             return sorted((float(epoch), float(rate)) for epoch, rate in pairs)

@@ -33,7 +33,24 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except OSError as problem:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise RunError(f"cannot write {path}: {problem.strerror or problem}; what was saved before is whole") from None
+        raise RunError(
+            f"cannot write {path}: {problem.strerror or problem}; what was saved before is whole"
+        ) from None
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file.
+
+    Raises:
+        RunError: the disk is full or read-only.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as problem:
+        raise RunError(
+            f"cannot write {path}: {problem.strerror or problem}; what was saved before is whole"
+        ) from None
 
 
 def save_tree(path: Path, tree: PyTree) -> None:
@@ -57,13 +74,15 @@ def load_tree(path: Path, like: PyTree) -> PyTree:
     except OSError as problem:
         raise RunError(f"cannot read {path}: {problem.strerror}") from None
     except (SafetensorError, ValueError, KeyError) as problem:
-        raise RunError(f"{path} is damaged or not a weights file ({problem}); restore it or fit again") from None
+        raise RunError(
+            f"{path} is damaged or not a weights file ({problem}); restore it or fit again"
+        ) from None
     wanted = _named(like)
     for name, leaf in wanted.items():
         found = stored.get(name)
-        if found is None or found.shape != np.shape(leaf) or found.dtype != np.asarray(leaf).dtype:
+        if found is None or found.shape != leaf.shape or found.dtype != leaf.dtype:
             what = "nothing" if found is None else f"{found.dtype} {found.shape}"
-            expected = f"{np.asarray(leaf).dtype} {np.shape(leaf)}"
+            expected = f"{leaf.dtype} {leaf.shape}"
             raise RunError(f"{path} does not fit its settings: expected {name} as {expected}, found {what}")
     return jax.tree.unflatten(jax.tree.structure(like), [stored[name] for name in wanted])
 

@@ -6,9 +6,9 @@ validation, history, the learning rate's plateau, early stopping, and the choice
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -81,10 +81,11 @@ class Progress:
     seconds: float = 0.0
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """Whoever looks on: progress displays, run folders."""
 
-    def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any]) -> None:
+    def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any], trainer: "Trainer") -> None:
         """Some steps are done: `done` is the fraction of the epoch, `record` the epoch's numbers so far."""
 
     def on_epoch(self, record: Mapping[str, Any], trainer: "Trainer") -> None:
@@ -110,7 +111,11 @@ class Trainer:
         # The compiled chunk overwrites its state: it must own its copy of the weights.
         params = jax.tree.map(lambda p: jnp.array(p, copy=True), params)
         self.state = State(
-            params, self.optimizer.init(params), jnp.zeros((), jnp.int32), self._no_sums(), *jnp.zeros(2, jnp.int32)
+            params,
+            self.optimizer.init(params),
+            jnp.zeros((), jnp.int32),
+            self._no_sums(),
+            *jnp.zeros(2, jnp.int32),
         )
         self.best = jax.device_get(params)
         self.steps_per_epoch = -(-len(self.x) // self.plan.batch_size)
@@ -153,8 +158,10 @@ class Trainer:
             self._timed_chunk(order, done, stop)
             done = stop
             self._check_failing()
-            record = self._record(epoch + 1, (done - first) * self.plan.batch_size, time.perf_counter() - began)
-            watcher.on_chunk(epoch + 1, done / self.steps_per_epoch, record)
+            record = self._record(
+                epoch + 1, (done - first) * self.plan.batch_size, time.perf_counter() - began
+            )
+            watcher.on_chunk(epoch + 1, done / self.steps_per_epoch, record, self)
         seconds = time.perf_counter() - began
         self.progress.epoch += 1
         self.progress.seconds += seconds
@@ -234,7 +241,8 @@ class Trainer:
             )
 
     def _no_sums(self) -> Sums:
-        return Sums(*(jnp.zeros(()) for _ in range(4)), {name: jnp.zeros(()) for name in self.penalties})
+        zero = jnp.zeros(())
+        return Sums(zero, zero, zero, zero, dict.fromkeys(self.penalties, zero))
 
     # What follows is traced.
 
@@ -273,7 +281,9 @@ class Trainer:
         """One update; a step whose loss or gradient is not finite changes nothing but the counts."""
         key = jax.random.fold_in(self._step_key, state.step)
         epoch = state.step.astype(jnp.float32) / self.steps_per_epoch
-        (loss, sums), gradient = jax.value_and_grad(self.loss, has_aux=True)(state.params, x, rows, epoch, key)
+        (loss, sums), gradient = jax.value_and_grad(self.loss, has_aux=True)(
+            state.params, x, rows, epoch, key
+        )
         finite = jnp.isfinite(loss) & _all_finite(gradient)
         updates, optimizer = self.optimizer.update(
             gradient, state.optimizer, state.params, learning_rate=rate_scale * self.schedule(epoch)
@@ -310,8 +320,14 @@ class Trainer:
             costs[name] = penalty(terms, model, x, jax.random.fold_in(penalty_key, number))
             loss = loss + weight * costs[name]
         counted = jnp.sum(rows)
-        means = (loss, terms.mean(terms.rate), terms.mean(terms.distortion))
-        return loss, Sums(counted, *(counted * m for m in means), {n: counted * c for n, c in costs.items()})
+        sums = Sums(
+            rows=counted,
+            loss=counted * loss,
+            rate=counted * terms.mean(terms.rate),
+            distortion=counted * terms.mean(terms.distortion),
+            penalties={name: counted * cost for name, cost in costs.items()},
+        )
+        return loss, sums
 
 
 def _all_finite(tree: PyTree) -> Array:
@@ -319,12 +335,8 @@ def _all_finite(tree: PyTree) -> Array:
     return jnp.all(jnp.stack(checks))
 
 
-def final_bounds(
-    trainer: Trainer, model: VAE
-) -> tuple[Bound, Bound | None]:
+def final_bounds(trainer: Trainer, model: VAE) -> tuple[Bound, Bound | None]:
     """The kept model's ELBO on all training rows and on all validation rows, without dropout."""
     held_out = trainer.validation
     on_validation = None if held_out is None else trainer.evaluator(model, held_out)
     return trainer.evaluator(model, trainer.x), on_validation
-
-

@@ -8,11 +8,11 @@ import typer
 
 from vaefit import __version__, recipes
 from vaefit.cli.flags import with_settings
+from vaefit.cli.help import Command
 
 app = typer.Typer(
     name="vaefit",
     help="Fit variational autoencoders to your own images and tables.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     pretty_exceptions_enable=False,
@@ -22,20 +22,19 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run,
 Data = Annotated[
     str, typer.Argument(metavar="DATA", help="folder or archive of images, image, .npy, .npz, .csv, ...")
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", help="file to write")]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="file to write")]
 Include = Annotated[
-    list[str] | None, typer.Option(help="only files whose path matches this pattern (repeatable)")
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="only files whose path matches this pattern (repeatable)"),
 ]
-Key = Annotated[str | None, typer.Option(help="name of the array inside a .npz or .mat file")]
+Key = Annotated[str | None, typer.Option(metavar="NAME", help="name of the array inside a .npz or .mat file")]
 Size = Annotated[str | None, typer.Option(metavar="HxW", help="resize images (unset: as in the fit)")]
 Grayscale = Annotated[bool | None, typer.Option(help="convert images to grey (unset: as in the fit)")]
 Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="read only the first N rows")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="leave out unreadable images, and say how many")]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="the one seed")]
 Dropout = Annotated[bool | None, typer.Option(help="leave dropout on (unset: as the run's settings say)")]
-Noise = Annotated[
-    bool, typer.Option("--noise", help="draw from p(x|z) itself instead of showing its mean")
-]
+Noise = Annotated[bool, typer.Option("--noise", help="draw from p(x|z) itself instead of showing its mean")]
 Device = Annotated[str | None, typer.Option(metavar="cpu|gpu|tpu", help="where to compute")]
 Threads = Annotated[int | None, typer.Option(metavar="N", help="processors to use")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no notices")]
@@ -51,13 +50,22 @@ def _root(
         raise typer.Exit
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    epilog="""vaefit fit faces/ --out runs/faces
+vaefit fit digits.npz --key images --latent-dim 2 --encoder-layers 256,64 --decoder-layers 64,256
+vaefit fit faces.tar.gz --include 'train/face/*' --recipe faces-2016 --epochs 30""",
+)
 @with_settings
 def fit(
+    *,
     rows: Data,
     settings: dict[str, Any],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="folder of the run (unset: the next free runs/NAME)")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="folder of the run (unset: the next free runs/NAME)"
+        ),
     ] = None,
     recipe: Annotated[str, typer.Option(metavar="NAME|FILE", help="see `vaefit recipes`")] = "default",
     force: Annotated[bool, typer.Option("--force", help="overwrite a run in the folder")] = False,
@@ -66,10 +74,7 @@ def fit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Fit a VAE to DATA and write a run folder.
-
-    Example: vaefit fit faces/ --out runs/faces --latent-dim 10
-    """
+    """Fit a VAE to DATA and write a run folder."""
     from vaefit.cli import display
     from vaefit.settings import Settings
 
@@ -90,15 +95,22 @@ def fit(
     return _print_summary(fitted.summary)
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    epilog="""vaefit reconstruct runs/faces faces/ --samples 10 --out faces.png
+vaefit reconstruct runs/faces faces.tar.gz --include 'test/face/*' --out all.npz""",
+)
 def reconstruct(
+    *,
     run: RunFolder,
     rows: Data,
     out: Out,
     samples: Annotated[int, typer.Option(metavar="N", min=1, help="outputs for each row")] = 10,
     show: Annotated[
         list[int] | None,
-        typer.Option("--row", metavar="I", help="row to draw, from 0 (repeatable; unset: ten, spread evenly)"),
+        typer.Option(
+            "--row", metavar="I", help="row to draw, from 0 (repeatable; unset: ten, spread evenly)"
+        ),
     ] = None,
     noise: Noise = False,
     dropout: Dropout = None,
@@ -114,9 +126,9 @@ def reconstruct(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Reconstruct rows of DATA: .png/.pdf/.svg draws input, mean and samples; .npz holds all of them.
+    """Reconstruct rows of DATA, several times each.
 
-    Example: vaefit reconstruct runs/faces faces/ --samples 10 --out faces.png
+    A .png, .pdf or .svg shows input, mean and samples of some rows; a .npz holds all rows.
     """
     from vaefit.cli import display, output
 
@@ -124,7 +136,15 @@ def reconstruct(
     screen = display.choose(quiet)
     fitted = _load(run, device, threads, screen)
     dataset = output.read_for(
-        fitted, rows, screen, include=include, size=size, grayscale=grayscale, limit=limit, key=key, skip_bad=skip_bad
+        fitted,
+        rows,
+        screen,
+        include=include,
+        size=size,
+        grayscale=grayscale,
+        limit=limit,
+        key=key,
+        skip_bad=skip_bad,
     )
     options: dict[str, Any] = {"samples": samples, "seed": seed, "dropout": dropout, "noise": noise}
     if kind == ".npz":
@@ -134,8 +154,9 @@ def reconstruct(
     _finish(result, as_json)
 
 
-@app.command()
+@app.command(cls=Command, epilog="""vaefit sample runs/faces -n 64 --out samples.png""")
 def sample(
+    *,
     run: RunFolder,
     out: Out,
     n: Annotated[int, typer.Option("-n", "--number", metavar="N", min=1, help="how many")] = 64,
@@ -147,9 +168,9 @@ def sample(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Draw new rows: .png/.pdf/.svg draws a sheet, .npz and .npy hold them in the data's units.
+    """Draw new rows from the prior.
 
-    Example: vaefit sample runs/faces -n 64 --out samples.png
+    A .png, .pdf or .svg shows them; a .npz or .npy holds them in the data's units.
     """
     from vaefit.cli import display, output
 
@@ -159,8 +180,9 @@ def sample(
     _finish(output.write_samples(fitted, drawn, out), as_json)
 
 
-@app.command()
+@app.command(cls=Command, epilog="""vaefit encode runs/faces faces/ --out latents.parquet""")
 def encode(
+    *,
     run: RunFolder,
     rows: Data,
     out: Out,
@@ -175,9 +197,9 @@ def encode(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write posterior mean and sd of every latent for rows of DATA, as .parquet, .csv or .npz.
+    """Write the posterior mean and sd of rows of DATA.
 
-    Example: vaefit encode runs/faces faces/ --out latents.csv
+    A .parquet, .csv or .npz has mean and sd of every latent, and names and labels where DATA has them.
     """
     from vaefit.cli import display, output
 
@@ -185,16 +207,24 @@ def encode(
     screen = display.choose(quiet)
     fitted = _load(run, device, threads, screen)
     dataset = output.read_for(
-        fitted, rows, screen, include=include, size=size, grayscale=grayscale, limit=limit, key=key, skip_bad=skip_bad
+        fitted,
+        rows,
+        screen,
+        include=include,
+        size=size,
+        grayscale=grayscale,
+        limit=limit,
+        key=key,
+        skip_bad=skip_bad,
     )
     _finish(output.write_latents(fitted, dataset, out), as_json)
 
 
-@app.command("recipes")
+@app.command("recipes", cls=Command, epilog="vaefit recipes")
 def list_recipes(as_json: Json = False) -> None:
-    """List the recipes: what, from which paper, which settings differ from the default.
+    """List the recipes.
 
-    Example: vaefit recipes
+    What each is, from which paper, and which settings differ from the default.
     """
     from vaefit.settings import plain
 
@@ -218,7 +248,13 @@ def list_recipes(as_json: Json = False) -> None:
 
 
 def _shown(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        ",".join(map(str, value))
+        if isinstance(value, list)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
 def _start(device: str | None, threads: int | None, screen: Any) -> None:
@@ -262,5 +298,3 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 def _print_json(result: dict[str, Any]) -> None:
     typer.echo(json.dumps(result))
-
-

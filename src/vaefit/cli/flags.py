@@ -11,14 +11,28 @@ from vaefit import catalogue
 from vaefit.options import Option
 from vaefit.settings import kind_of, options
 
+# In the order of the help page; a part's own options follow the panel in which the part is chosen.
 _PANELS = {
+    "data": "Data",
+    "training": "Training",
     "model": "Model",
+    "network": "",
+    "posterior": "",
+    "prior": "",
+    "likelihood": "",
     "objective": "Objective",
+    "penalties": "Penalties (weights; 0 is off)",
+    "penalty": "",
     "optimizer": "Optimiser",
     "schedule": "Learning-rate schedule",
-    "training": "Training",
-    "data": "Data",
-    "penalties": "Penalties (weights; 0 is off)",
+}
+
+_METAVARS = {
+    "include": "GLOB",
+    "key": "NAME",
+    "size": "HxW",
+    "stages": "EPOCH:RATE",
+    "validation": "SHARE|PATH",
 }
 
 
@@ -35,7 +49,7 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(**given, settings=used)
 
     own = [p for p in inspect.signature(command).parameters.values() if p.name != "settings"]
-    flags = [_parameter(o) for o in options().values()]
+    flags = [_parameter(o) for o in sorted(options().values(), key=_rank)]
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + flags
     wrapped.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
     wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -44,7 +58,7 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _parameter(declared: Option) -> inspect.Parameter:
     flag = "--" + declared.name.replace("_", "-")
-    panel = _PANELS.get(declared.home, f"Option of {declared.home}")
+    panel = _PANELS.get(declared.home) or declared.home.capitalize()
     details: dict[str, Any] = {"help": _help(declared), "rich_help_panel": panel, "show_default": False}
     if declared.item is bool:
         annotation = Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", **details)]
@@ -57,6 +71,13 @@ def _parameter(declared: Option) -> inspect.Parameter:
     )
 
 
+def _rank(declared: Option) -> tuple[int, str]:
+    chosen_in = declared.home.split(" ")[0]
+    order = list(_PANELS)
+    of_part = declared.home not in _PANELS
+    return (order.index(chosen_in), declared.home if of_part else "")
+
+
 def words(declared: Option) -> tuple[str, ...]:
     """The words an option accepts: its own, or the names of the parts it chooses from."""
     kind = kind_of(declared.name)
@@ -65,20 +86,28 @@ def words(declared: Option) -> tuple[str, ...]:
 
 
 def _help(declared: Option) -> str:
-    default = declared.default
-    text = f"{declared.help} ({', '.join(words(declared))})" if words(declared) else declared.help
-    if default is None or default == ():
-        return text
-    if declared.item is bool:
-        shown = "on" if default else "off"
-    else:
-        shown = ",".join(map(str, default)) if isinstance(default, tuple) else f"{default}"
-    return f"{text} [{shown}]"
+    text = declared.help
+    if declared.home == "penalties":
+        return text.removeprefix("weight of: ")
+    if len(words(declared)) > 1:
+        text += f" ({', '.join(words(declared))})"
+    default = _shown(declared.default)
+    return f"{text} [{default}]" if default else text
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == ():
+        return ""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _metavar(declared: Option) -> str:
-    if words(declared):
-        return "NAME"
+    if words(declared) or declared.name in _METAVARS:
+        return _METAVARS.get(declared.name, "NAME")
     name = {int: "N", float: "X", str: "TEXT"}[declared.item]
     return f"{name},{name},..." if declared.is_list and declared.item is int else name
 

@@ -8,6 +8,8 @@ from typer.exceptions import TyperException
 
 from vaefit.errors import VaefitError
 
+_EXPECTED = {"int_parsing": "a whole number", "greater_than_equal": "at least {ge}"}
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exits with 0, 2 for a person's mistake, 130 when interrupted."""
@@ -19,7 +21,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     from vaefit.cli.app import app
 
     try:
-        code = app(args=arguments, prog_name="vaefit", standalone_mode=False)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        code = app(args=given or ["--help"], prog_name="vaefit", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except VaefitError as problem:
         return _say(str(problem), problem.exit_code)
@@ -33,8 +36,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _one_line(problem: TyperException) -> str:
-    message = " ".join(problem.format_message().split())
+    message = _of_type(problem) or " ".join(problem.format_message().split())
     return message.rstrip(".")
+
+
+def _of_type(problem: TyperException) -> str | None:
+    """The message for a value of the wrong type, which says what was found as well."""
+    errors = getattr(problem.__cause__, "errors", None)
+    if errors is None:
+        return None
+    error, param = errors()[0], getattr(problem, "param", None)
+    expected = _EXPECTED.get(error["type"], "{msg}").format(**error, **error.get("ctx", {}))
+    flag = max(param.opts, key=len) if param is not None else "value"
+    return f"{flag} must be {expected}, found {error['input']!r}"
 
 
 def _say(message: str, code: int) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 from vaefit import data, figures
 from vaefit.data import Dataset
 from vaefit.errors import DataError, RunError, SettingsError
-from vaefit.fitting import parse_size
 from vaefit.run import Run
+from vaefit.settle import parse_size
 
 
 def check_suffix(path: Path, known: Sequence[str]) -> str:

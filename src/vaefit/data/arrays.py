@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError, ShapeError
+from .names import reason
 
 CHUNK = 1 << 22  # numbers looked at in one go, so that a memory-mapped file is never all in memory
 
@@ -37,7 +38,7 @@ def as_rows(
     >>> as_rows(np.zeros((5, 4, 3, 1))).shape
     (4, 3)
     """
-    values = array if isinstance(array, np.ndarray) else np.asarray(array)
+    values = _array(array, source)
     _require_numbers(values, source)
     _require_rows(values, source)
     values = values[:limit]
@@ -76,11 +77,16 @@ def require_finite(values: np.ndarray, *, source: str, columns: Sequence[str] | 
             )
 
 
+def _array(array: object, source: str) -> np.ndarray:
+    try:
+        return array if isinstance(array, np.ndarray) else np.asarray(array)
+    except (ValueError, TypeError) as e:
+        raise DataError(f"{source}: expected rows of equally many numbers ({reason(e)})") from e
+
+
 def _require_numbers(values: np.ndarray, source: str) -> None:
     if values.dtype.kind == "O":
-        raise DataError(
-            f"{source}: expected numbers, found an array of Python objects, which is never unpickled"
-        )
+        raise DataError(f"{source}: expected numbers, found Python objects (text or mixed types?)")
     if values.dtype.kind not in "buif":
         raise DataError(f"{source}: expected an array of real numbers, found values of type {values.dtype}")
 
@@ -122,7 +128,7 @@ def _named_shape(values: np.ndarray, size: tuple[int, int], source: str) -> tupl
 
 
 def _as_pixels(images: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    if images.dtype == np.uint16:
+    if (images.dtype.kind, images.dtype.itemsize) == ("u", 2):
         return _native(images), ()
     if images.dtype.kind in "ub" and images.dtype.itemsize == 1:
         return images.view(np.uint8), ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -10,7 +11,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from ..errors import DataError
-from .names import clean, is_image, natural_key, visible
+from .names import clean, is_image, natural_key, reason, visible
 from .options import Options
 
 MAX_BYTES = 1 << 29  # of one file: far above any image Pillow would decode
@@ -32,11 +33,16 @@ class Container(ABC):
 
     def __init__(self, path: Path, options: Options) -> None:
         self.path = path
+        self._source = str(path)
         self.options = options
 
     @abstractmethod
     def names(self) -> list[str]:
         """The paths of all files, in any order. Raises: DataError."""
+
+    def where(self, name: str) -> str:
+        """How errors call one of the files."""
+        return f"{self._source}: {name}"
 
     @abstractmethod
     def load(self, name: str) -> bytes:
@@ -52,7 +58,7 @@ class Folder(Container):
     def names(self) -> list[str]:
         seen: set[tuple[int, int]] = set()
         found: list[str] = []
-        for parent, folders, files in os.walk(self.path, followlinks=True):
+        for parent, folders, files in os.walk(self.path, onerror=self._refuse, followlinks=True):
             folders[:] = sorted(f for f in folders if not f.startswith(".")) if _is_new(parent, seen) else []
             at = Path(parent).relative_to(self.path).as_posix()
             found += files if at == "." else [f"{at}/{file}" for file in files]
@@ -60,12 +66,10 @@ class Folder(Container):
         return list(dict.fromkeys(found))
 
     def load(self, name: str) -> bytes:
-        try:
-            file = self.path / name
-            check_size(self.path, name, file.stat().st_size)
-            return file.read_bytes()
-        except OSError as e:
-            raise DataError(f"{self.path}: {name} cannot be read: {e.strerror or e}") from e
+        return _content(self.path / name, self.where(name))
+
+    def _refuse(self, error: OSError) -> None:
+        raise DataError(f"{error.filename}: expected a folder that may be read ({error.strerror})") from error
 
 
 class Zip(Container):
@@ -86,13 +90,13 @@ class Zip(Container):
 
     def load(self, name: str) -> bytes:
         member = self._members[name]
-        check_size(self.path, name, member.file_size)
+        _check_size(self.where(name), member.file_size)
         try:
             return self._zip.read(member)
         except RuntimeError as e:  # zipfile's word for a password or an unknown compression
-            raise DataError(f"{self.path}: {name} cannot be read: {_line(e)}") from e
+            raise DataError(f"{self.where(name)} cannot be read: {reason(e)}") from e
         except DAMAGE as e:
-            raise DataError(f"{self.path}: {name} is damaged: {_line(e)}") from e
+            raise DataError(f"{self.where(name)} is damaged: {reason(e)}") from e
 
     def close(self) -> None:
         self._zip.close()
@@ -114,7 +118,6 @@ class Tar(Container):
                         self._keep(tar, member, found[-1])
                     if len(found) % 1000 == 0:
                         self.options.tick(len(found), 0)
-                        tar.members = []  # type: ignore[attr-defined] # else headers pile up, slowing the collector
         except DAMAGE as e:
             raise _damaged(self.path, e, f" after {len(found)} files") from e
         return list(dict.fromkeys(found))
@@ -126,7 +129,7 @@ class Tar(Container):
 
     def _content(self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> bytes | DataError:
         try:
-            check_size(self.path, name, member.size)
+            _check_size(self.where(name), member.size)
         except DataError as e:
             return e
         file = tar.extractfile(member)
@@ -154,15 +157,26 @@ class SingleFile(Container):
         return [self.path.name]
 
     def load(self, name: str) -> bytes:
-        return Folder(self.path.parent, self.options).load(name)
+        return _content(self.path, self.where(name))
+
+    def where(self, name: str) -> str:  # noqa: ARG002
+        return str(self.path)
 
 
-def check_size(path: Path, name: str, size: int) -> None:
-    """Refuse to load a file that claims to be larger than any image. Raises: DataError."""
+def _content(path: Path, where: str) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{where}: expected an ordinary file, found a pipe or a device")
+        _check_size(where, status.st_size)
+        return path.read_bytes()
+    except OSError as e:
+        raise DataError(f"{where} cannot be read: {e.strerror or e}") from e
+
+
+def _check_size(where: str, size: int) -> None:
     if size > MAX_BYTES:
-        raise DataError(
-            f"{path}: expected images of at most {MAX_BYTES >> 20} MiB, found {name} of {size >> 20} MiB"
-        )
+        raise DataError(f"{where}: expected at most {MAX_BYTES >> 20} MiB, found {size >> 20} MiB")
 
 
 def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
@@ -172,8 +186,4 @@ def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
 
 
 def _damaged(path: Path, error: Exception, where: str = "") -> DataError:
-    return DataError(f"{path}: expected a whole archive, found a damaged one{where} ({_line(error)})")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return DataError(f"{path}: expected a whole archive, found a damaged one{where} ({reason(error)})")

@@ -11,7 +11,7 @@ import numpy as np
 LEVELS = {np.dtype(np.uint8): 256, np.dtype(np.uint16): 65536}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Rows of images or numbers, one row a datum.
 

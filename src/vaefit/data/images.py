@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..errors import DataError, ShapeError
-from .arrays import require_finite
 from .containers import Container
 from .dataset import LEVELS, Dataset
 from .decode import Picture, decode, prepare_pillow
@@ -82,8 +81,7 @@ def _picture(container: Container, name: str, options: Options) -> tuple[str, Pi
     try:
         data = container.load(name)
         size = len(data)
-        where = f"{container.path}: {name}"
-        return name, decode(data, where, grayscale=options.grayscale, size=options.size), size
+        return name, decode(data, container.where(name), grayscale=options.grayscale, size=options.size), size
     except DataError as e:
         if not options.skip_bad:
             raise
@@ -138,7 +136,6 @@ class _Rows:
         if not self.names:
             raise DataError(f"{self.bad[0]} (all of {len(self.bad)} images are damaged)")
         values = self.values[: len(self.names)]
-        require_finite(values, source=str(self.container.path))
         return Dataset(
             values=values,
             shape=self.first.shape,

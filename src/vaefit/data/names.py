@@ -66,6 +66,21 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(ARCHIVES)
 
 
+def one_line(text: object, longest: int = 300) -> str:
+    """Any text fit for an error message: without line breaks and not too long.
+
+    >>> one_line("a\\n b"), one_line("abcdefgh", longest=5)
+    ('a b', 'ab...')
+    """
+    line = " ".join(str(text).split())
+    return line if len(line) <= longest else line[: longest - 3] + "..."
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong in another library, in one line."""
+    return one_line(error) or type(error).__name__
+
+
 def labels_of(names: Sequence[str]) -> tuple[str, ...] | None:
     """The folder of each file, or None where all are in the same one.
 

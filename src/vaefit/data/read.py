@@ -49,11 +49,12 @@ def read(
 def _existing(path: str | Path) -> Path:
     try:
         path = Path(path).expanduser()
-        if path.exists():
+        if path.is_dir() or path.is_file():
             return path
+        there = "a pipe or a device" if path.exists() else "nothing there"
     except (OSError, RuntimeError, ValueError) as e:
         raise DataError(f"{path}: cannot be looked at: {e}") from e
-    raise DataError(f"{path}: expected a folder, archive or file, found nothing there; check the path")
+    raise DataError(f"{path}: expected a folder, archive or file, found {there}; check the path")
 
 
 def _check(options: Options) -> None:

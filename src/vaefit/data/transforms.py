@@ -28,6 +28,10 @@ class Transform(ABC):
     def __init_subclass__(cls) -> None:
         Transform.kinds[cls.kind] = cls
 
+    def __post_init__(self) -> None:
+        if not self.shape or min(self.shape) < 1:
+            raise ShapeError(f"expected a shape of positive sizes, found {self.shape}")
+
     @property
     def dim(self) -> int:
         """Number of variables in a row."""
@@ -85,6 +89,7 @@ class Pixels(Transform):
     dequantise: bool
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.levels < 2:
             raise DataError(f"expected at least 2 levels of pixels, found {self.levels}")
 
@@ -115,6 +120,7 @@ class TwoValued(Transform):
     high: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.low < self.high:
             raise DataError(f"expected two values, the lower one first, found {self.low} and {self.high}")
 
@@ -172,6 +178,7 @@ class Standardise(Transform):
     scale: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not len(self.mean) == len(self.scale) == self.dim:
             raise ShapeError(
                 f"expected {self.dim} means and scales, found {len(self.mean)} and {len(self.scale)}"
@@ -209,7 +216,7 @@ class Standardise(Transform):
         return np.asarray(sd) * np.asarray(self.scale)
 
 
-def transform_from_dict(saved: dict[str, Any]) -> Transform:
+def transform_from_dict(saved: object) -> Transform:
     """The transform that `Transform.to_dict` described.
 
     Raises: RunError for an unknown kind, or for fields that are missing, unknown or impossible.
@@ -217,26 +224,40 @@ def transform_from_dict(saved: dict[str, Any]) -> Transform:
     >>> transform_from_dict({"kind": "identity", "shape": [3]})
     Identity(shape=(3,), notices=())
     """
-    cls = Transform.kinds.get(str(saved.get("kind"))) if isinstance(saved, dict) else None
+    entries: dict[str, Any] = dict(saved) if isinstance(saved, dict) else {}
+    kind = entries.pop("kind", None)
+    cls = Transform.kinds.get(str(kind))
     if cls is None:
-        found = saved.get("kind") if isinstance(saved, dict) else type(saved).__name__
         raise RunError(
             f"saved transform: expected one of the kinds {', '.join(sorted(Transform.kinds))}, "
-            f"found {found!r}; the run is damaged or was written by a newer vaefit"
+            f"found {kind!r}; the run is damaged or was written by a newer vaefit"
         )
-    values: dict[str, Any] = {name: _frozen(value) for name, value in saved.items() if name != "kind"}
     try:
-        return cls(**values)
-    except (TypeError, ValueError, AttributeError) as e:
-        raise RunError(f"saved transform '{cls.kind}' is damaged: {e}") from e
+        return cls(**_typed(cls, entries))
+    except DataError as e:
+        raise RunError(f"saved transform '{kind}' is damaged: {e}") from e
+
+
+def _typed(cls: type[Transform], entries: dict[str, Any]) -> dict[str, Any]:
+    """JSON's entries as what the fields of `cls` hold."""
+    wanted = {f.name: str(f.type) for f in fields(cls) if f.name != "notices"}
+    if wanted.keys() != entries.keys():
+        raise DataError(f"expected the entries {', '.join(wanted)}, found {', '.join(entries) or 'none'}")
+    return {name: _as(wanted[name], name, value) for name, value in entries.items()}
+
+
+def _as(kind: str, name: str, value: Any) -> Any:
+    if kind.startswith("tuple") and isinstance(value, list):
+        return tuple(_as(kind[6:].partition(",")[0], name, v) for v in value)
+    if kind == "float" and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind in ("int", "bool") and type(value).__name__ == kind:
+        return value
+    raise DataError(f"expected {name} as {kind}, found {value!r}")
 
 
 def _jsonable(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _require_moments(mean: np.ndarray, scale: np.ndarray, columns: tuple[str, ...] | None) -> None:

@@ -1,7 +1,7 @@
 """What every likelihood offers."""
 
 from abc import abstractmethod
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -37,7 +37,7 @@ class Likelihood(eqx.Module):
 
     def start_at(
         self, mean: Float[Array, " dim"], sd: Float[Array, " dim"]
-    ) -> tuple[Self, Float[Array, " width"] | None]:
-        """The likelihood and decoder output bias whose p(x|z) has this mean and sd; None where it has no say."""
+    ) -> tuple["Likelihood", Float[Array, " width"] | None]:
+        """The likelihood and decoder output bias whose p(x|z) has this mean and sd; None: it has no say."""
         del mean, sd
         return self, None

@@ -13,8 +13,8 @@ from vaefit.likelihoods._base import Likelihood
 class Bernoulli(Likelihood):
     r"""Bernoulli with the decoder's outputs as log-odds, for data of zeros and ones.
 
-    $\log p(x|z) = x \log \pi + (1 - x) \log(1 - \pi)$, $\pi = \mathrm{sigmoid}(\text{output})$. For grey values
-    between 0 and 1 the same formula is a cross-entropy, not a likelihood.
+    $\log p(x|z) = x \log \pi + (1 - x) \log(1 - \pi)$, $\pi = \mathrm{sigmoid}(\text{output})$. For grey
+    values between 0 and 1 the same formula is a cross-entropy, not a likelihood.
 
     >>> Bernoulli(dim=3)(jnp.zeros((2, 3))).log_prob(jnp.ones((2, 3))).round(3)[0, 0]
     Array(-0.693, dtype=float32)
@@ -31,7 +31,8 @@ class Bernoulli(Likelihood):
 
     def __call__(self, output: Float[Array, "*batch width"]) -> dist.Distribution:
         """Independent Bernoulli variables."""
-        return dist.Bernoulli(logits=output)
+        # Unvalidated: grey values give the cross-entropy; what may be given is checked once, in `fit`.
+        return dist.BernoulliLogits(output, validate_args=False)
 
     def start_at(
         self, mean: Float[Array, " dim"], sd: Float[Array, " dim"]

@@ -13,11 +13,11 @@ from vaefit.options import option
 
 
 class GaussianMoments(Likelihood):
-    r"""Gaussian with the mean m and variance s of M decoder outputs for the same x, as the 2016 program has it.
+    r"""Gaussian with the mean m and variance s of M decoder outputs for one x, as in the 2016 program.
 
-    $\log p := -\tfrac12 \log \max(e, s) - (x - m)^2 / \max(e, 2s)$ for each variable, without $\log 2\pi$; s is the
-    biased variance. It takes all M samples together, so it is no density of x given one z: importance
-    weighting is not defined for it.
+    $\log p := -\tfrac12 \log \max(e, s) - (x - m)^2 / \max(e, 2s)$ for each variable, without $\log 2\pi$;
+    s is the biased variance. It takes all M samples together, so it is no density of x given one z:
+    importance weighting is not defined for it.
 
     >>> GaussianMoments(dim=3)(jnp.zeros((10, 2, 3))).batch_shape
     (1, 2, 3)
@@ -46,11 +46,11 @@ class GaussianMoments(Likelihood):
 
 
 class _GuardedGaussian(dist.Distribution):
-    arg_constraints: ClassVar[dict[str, Any]] = {
+    arg_constraints: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
         "loc": constraints.real,
         "spread": constraints.nonnegative,
     }
-    support = constraints.real
+    support = constraints.real  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
     pytree_data_fields = ("loc", "spread")
     pytree_aux_fields = ("epsilon",)
 
@@ -58,13 +58,13 @@ class _GuardedGaussian(dist.Distribution):
         self.loc, self.spread, self.epsilon = loc, spread, epsilon
         super().__init__(batch_shape=jnp.shape(loc), validate_args=False)
 
-    def log_prob(self, value: Array, intermediates: None = None) -> Array:  # noqa: ARG002
+    def log_prob(self, value: Any, intermediates: Any = None) -> Array:
         squared = (value - self.loc) ** 2
         return -0.5 * jnp.log(jnp.maximum(self.epsilon, self.spread)) - squared / jnp.maximum(
             self.epsilon, 2.0 * self.spread
         )
 
-    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Array:
         noise = jax.random.normal(key, sample_shape + self.batch_shape)
         return self.loc + jnp.sqrt(self.spread) * noise
 

@@ -1,6 +1,6 @@
 """Fully connected layers."""
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -21,6 +21,8 @@ ACTIVATIONS = {
     "tanh": jnp.tanh,
 }
 
+OUTPUT_GAIN = 0.1
+
 
 class Dense(Network):
     r"""Fully connected layers with dropout on the hidden ones.
@@ -34,9 +36,11 @@ class Dense(Network):
     activation: Literal["elu", "gelu", "leaky-relu", "relu", "sigmoid", "silu", "softplus", "tanh"] = option(
         "elu", "hidden units' activation"
     )
-    keep_prob: float = option(1.0, "dropout: probability of keeping a hidden unit", above=0.0, at_most=1.0)
+    keep_prob: float = option(0.9, "dropout: probability of keeping a hidden unit", above=0.0, at_most=1.0)
     init_sd: float | None = option(
-        None, "sd of the initial weights (unset: 1/sqrt(inputs) of each layer)", at_least=0.0
+        None,
+        "sd of the initial weights (unset: 1/sqrt(inputs), and a tenth of it at the output)",
+        at_least=0.0,
     )
     init_mean: float = option(0.0, "mean of the initial weights")
     bias_sd: float = option(0.0, "sd of the initial biases", at_least=0.0)
@@ -47,7 +51,7 @@ class Dense(Network):
     @classmethod
     def build(
         cls, sizes: tuple[int, ...], *, bias: bool, key: Key[Array, ""], **options: float | str | None
-    ) -> Self:
+    ) -> "Dense":
         """A network with layers of these sizes, input and output included.
 
         >>> net = Dense.build((4, 8, 2), bias=True, key=jax.random.key(0), activation="tanh")
@@ -60,7 +64,9 @@ class Dense(Network):
             sizes[:-1], sizes[1:], jax.random.split(key, len(sizes) - 1), strict=True
         ):
             weight_key, bias_key = jax.random.split(layer_key)
-            sd = n_in**-0.5 if blank.init_sd is None else blank.init_sd
+            # A network that says little at first leaves the word to the output bias.
+            gain = OUTPUT_GAIN if len(weights) == len(sizes) - 2 else 1.0
+            sd = gain * n_in**-0.5 if blank.init_sd is None else blank.init_sd
             weights.append(blank.init_mean + sd * jax.random.normal(weight_key, (n_in, n_out)))
             drawn = blank.bias_mean + blank.bias_sd * jax.random.normal(bias_key, (n_out,))
             biases.append(drawn if bias else None)

@@ -14,9 +14,10 @@ from vaefit.penalties._base import Penalty
 class Smoothness(Penalty):
     r"""Squared change of posterior mean and sd when the input gets noise (manifold smoothness).
 
-    $\frac1B \sum_{i,k} (\mu_k(x_i + \epsilon_i) - \mu_k(x_i))^2 + (\sigma_k(x_i + \epsilon_i) - \sigma_k(x_i))^2$ with
-    $\epsilon \sim N(0, \text{input\_noise\_sd}^2)$. The noisy path runs without dropout. (The 2016 program also
-    gives that path biases of its own, zero at the start and used nowhere else; here both paths share theirs.)
+    $\frac1B \sum_{i,k} (\mu_k(x_i + \epsilon_i) - \mu_k(x_i))^2 + (\sigma_k(x_i + \epsilon_i) -
+    \sigma_k(x_i))^2$ with $\epsilon \sim N(0, \text{input\_noise\_sd}^2)$. The noisy path runs without
+    dropout. (The 2016 program also gives that path biases of its own, zero at the start and used nowhere
+    else; here both paths share theirs.)
     """
 
     reference: ClassVar[str] = "the 2016 post's program (manifold_smoothness)"
@@ -33,7 +34,9 @@ class Smoothness(Penalty):
         )
         return terms.mean(change)
 
-    def noise(self, x: Float[Array, "batch variables"], key: Key[Array, ""]) -> Float[Array, "batch variables"]:
+    def noise(
+        self, x: Float[Array, "batch variables"], key: Key[Array, ""]
+    ) -> Float[Array, "batch variables"]:
         """Standard normal noise of the input's shape."""
         return jax.random.normal(key, x.shape)
 

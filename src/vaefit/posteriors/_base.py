@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 from numpyro.distributions import Distribution, kl_divergence
 
@@ -29,11 +30,11 @@ class Posterior(eqx.Module):
         self, q: Distribution, key: Key[Array, ""], samples: int
     ) -> Float[Array, "samples *batch latent"]:
         """Reparameterised draws."""
-        return q.sample(key, (samples,))
+        return jnp.asarray(q.sample(key, (samples,)))
 
     def kl(self, q: Distribution, prior: Distribution) -> Float[Array, "*batch"] | None:
         """KL(q || prior) in nats per datum in closed form; None where there is none."""
         try:
-            return kl_divergence(q, prior)
+            return jnp.asarray(kl_divergence(q, prior))
         except NotImplementedError:
             return None

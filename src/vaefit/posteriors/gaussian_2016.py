@@ -11,7 +11,7 @@ from vaefit.posteriors._base import Posterior
 
 
 class Gaussian2016(Posterior):
-    r"""Diagonal Gaussian as the 2016 program has it: $v = e^s$ is the sd of the sample and the variance of the KL.
+    r"""Diagonal Gaussian of the 2016 program: $v = e^s$ is the sample's sd and the variance in the KL.
 
     $z = \mu + v \epsilon$, but $-\mathrm{KL} := \sum \log \max(e, v) + 1 - \mu^2 - v$ with no 1/2: not the KL
     divergence of the distribution that is sampled, kept to reproduce that program (see docs/post-2016.md).
@@ -38,5 +38,5 @@ class Gaussian2016(Posterior):
     def kl(self, q: dist.Distribution, prior: dist.Distribution) -> Float[Array, "*batch"]:
         """The program's KL term, with v as a variance and without the 1/2."""
         assert isinstance(q, dist.Independent) and isinstance(q.base_dist, dist.Normal)
-        mean, v = q.base_dist.loc, q.base_dist.scale
+        mean, v = jnp.asarray(q.base_dist.loc), jnp.asarray(q.base_dist.scale)
         return -jnp.sum(jnp.log(jnp.maximum(self.epsilon, v)) + 1.0 - mean**2 - v, axis=-1)

@@ -9,7 +9,6 @@ from jaxtyping import Array, Float
 from numpyro.distributions import Distribution
 
 
-
 class Prior(eqx.Module):
     """A distribution over latents; one event is one latent vector."""
 

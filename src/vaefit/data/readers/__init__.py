@@ -76,5 +76,5 @@ def _by_content(path: Path) -> Reader | None:
 
 
 def _unknown(path: Path) -> Reader:
-    known = ", ".join(r.what for r in sorted(readers(), key=lambda r: r.what))
-    raise DataError(f"{path}: expected {known}; found a file of another kind")
+    known = ", ".join(r.what for r in sorted(readers(), key=lambda r: r.what.lower()))
+    raise DataError(f"{path}: expected one of {known}; found a file of another kind")

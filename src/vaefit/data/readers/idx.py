@@ -6,13 +6,14 @@ import gzip
 import math
 import struct
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 
 from ...errors import DataError
 from ..dataset import Dataset
+from ..names import reason
 from ..options import Options
 from . import reader
 
@@ -50,16 +51,18 @@ def idx_array(path: Path) -> np.ndarray:
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            return _parse(cast("BinaryIO", file), path)
+            return _parse(file, path)
     except (OSError, EOFError, zlib.error, struct.error) as e:
-        raise DataError(f"{path}: expected an IDX file, found a damaged or foreign one ({e})") from e
+        raise DataError(f"{path}: expected an IDX file, found a damaged or foreign one ({reason(e)})") from e
 
 
-def _parse(file: BinaryIO, path: Path) -> np.ndarray:
+def _parse(file: BufferedIOBase, path: Path) -> np.ndarray:
     head = file.read(4)
-    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES or not 1 <= head[3] <= 4:
         raise DataError(f"{path}: expected an IDX file, found first bytes {head.hex(' ') or 'none'}")
     shape = struct.unpack(f">{head[3]}I", file.read(4 * head[3]))
+    if 0 in shape:
+        raise DataError(f"{path}: expected at least one number, found an array of shape {shape}")
     dtype = np.dtype(_TYPES[head[2]])
     data = _read_up_to(file, math.prod(shape) * dtype.itemsize)
     if len(data) != math.prod(shape) * dtype.itemsize:
@@ -69,7 +72,7 @@ def _parse(file: BinaryIO, path: Path) -> np.ndarray:
     return np.frombuffer(data, dtype).reshape(shape)
 
 
-def _read_up_to(file: BinaryIO, size: int) -> bytearray:
+def _read_up_to(file: BufferedIOBase, size: int) -> bytearray:
     """Piece by piece, because read(size) would first set aside whatever a damaged header asks for."""
     data = bytearray()
     while len(data) < size and (piece := file.read(min(1 << 24, size - len(data)))):

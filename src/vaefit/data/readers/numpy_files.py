@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import DataError
 from ..dataset import Dataset
+from ..names import reason
 from ..options import Options
 from . import reader
 
@@ -18,7 +19,7 @@ def read_npy(path: Path, options: Options) -> Dataset:
     """One array, memory-mapped where its type needs no conversion."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as e:
+    except Exception as e:  # numpy lets errors of Python's own parser through
         raise _unreadable(path, "a NumPy array", e) from e
     if not isinstance(array, np.ndarray):
         raise DataError(f"{path}: expected one array, found another kind of file; check its name ending")
@@ -28,17 +29,15 @@ def read_npy(path: Path, options: Options) -> Dataset:
 @reader("NumPy arrays (.npz)", ".npz", uses=("key", "grayscale"))
 def read_npz(path: Path, options: Options) -> Dataset:
     """The array called `key`, or the only one."""
-    import zipfile
-    import zlib
-
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file:
+            arrays = np.load(file, allow_pickle=False)
             if isinstance(arrays, np.ndarray):
                 raise DataError(f"{path}: expected several arrays (.npz), found one (.npy); rename the file")
             return _dataset(arrays[_choose(path, arrays.files, options.key)], path, options)
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as e:
+    except Exception as e:  # numpy, zipfile and zlib fail in many ways on damaged files
         raise _unreadable(path, "NumPy arrays", e) from e
 
 
@@ -81,5 +80,4 @@ def _unreadable(path: Path, what: str, error: Exception) -> DataError:
         return DataError(
             f"{path}: expected {what} of numbers, found pickled Python objects, which are never loaded"
         )
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return DataError(f"{path}: expected {what}, found a damaged or foreign file ({reason})")
+    return DataError(f"{path}: expected {what}, found a damaged or foreign file ({reason(error)})")

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import DataError
 from ..dataset import Dataset
+from ..names import one_line, reason
 from ..options import Options
 from . import reader
 
@@ -51,13 +52,15 @@ def read_parquet(path: Path, options: Options) -> Dataset:
 
     try:
         frame = pl.read_parquet(path, n_rows=options.limit, glob=False)
-    except (pl.exceptions.PolarsError, OSError) as e:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as e:
         raise DataError(
-            f"{path}: expected a parquet table, found a damaged or foreign file ({_line(e)})"
+            f"{path}: expected a parquet table, found a damaged or foreign file ({reason(e)})"
         ) from e
     for column in frame.iter_columns():
         _require_numeric(column, path)
     _require_complete(frame, frame.columns, path, below="")
+    if set(frame.dtypes) != {pl.Float32}:
+        frame = frame.select(pl.all().cast(pl.Float64))
     return Dataset.from_array(frame.to_numpy(), size=options.size, columns=frame.columns, source=str(path))
 
 
@@ -66,13 +69,21 @@ def _content(path: Path) -> bytes:
         data = path.read_bytes()
         data = gzip.decompress(data) if path.suffix.lower() == ".gz" else data
     except (OSError, EOFError, ValueError) as e:
-        raise DataError(f"{path}: expected a table, found a file that cannot be read ({_line(e)})") from e
+        raise DataError(f"{path}: expected a table, found a file that cannot be read ({reason(e)})") from e
     data = re.sub(rb"(?m)^[ \t\r]*\n", b"", data.removeprefix(b"\xef\xbb\xbf"))
-    if b"\0" in data[:4096]:
+    if b"\0" in data[:4096] or not _is_utf8(data):
         raise DataError(f"{path}: expected a table of text in UTF-8, found binary data or another encoding")
     if not data.strip():
         raise DataError(f"{path}: expected a table, found an empty file")
     return data
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _layout(data: bytes, path: Path) -> Layout:
@@ -83,7 +94,7 @@ def _layout(data: bytes, path: Path) -> Layout:
 
 
 def _separator(line: str) -> str:
-    return next((s for s in (",", ";") if s in line), "\t" if re.search(r"\S\t\S", line) else " ")
+    return next((s for s in (";", ",") if s in line), "\t" if re.search(r"\S\t\S", line) else " ")
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -120,7 +131,7 @@ def _parse(data: bytes, layout: Layout, path: Path, limit: int | None) -> pl.Dat
             BytesIO(data), separator=separator, has_header=layout.header, infer_schema=False, n_rows=limit
         )
     except pl.exceptions.PolarsError as e:
-        raise DataError(f"{path}: {_ragged(data, separator) or _line(e)}") from e
+        raise DataError(f"{path}: {_ragged(data, separator) or reason(e)}") from e
 
 
 def _ragged(data: bytes, separator: str) -> str | None:
@@ -140,9 +151,9 @@ def _numbers(frame: pl.DataFrame, names: list[str], path: Path, header: bool) ->
     _require_complete(text, names, path, below)
     numbers = text.select(pl.all().cast(pl.Float64, strict=False))
     for row, column in _first_null(numbers):
+        cell, name = one_line(text[row, column], 40), one_line(names[column], 40)
         raise DataError(
-            f"{path}: expected numbers, found '{text[row, column]}' in row {row + 1}{below}, column "
-            f"'{names[column]}'; {LATER}"
+            f"{path}: expected numbers, found '{cell}' in row {row + 1}{below}, column '{name}'; {LATER}"
         )
     return numbers.to_numpy()
 
@@ -168,13 +179,8 @@ def _require_numeric(column: pl.Series, path: Path) -> None:
     import polars as pl
 
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-        found = f" such as '{column[0]}'" if len(column) else ""
+        found = f" such as '{one_line(column[0], 40)}'" if len(column) else ""
         raise DataError(
             f"{path}: expected columns of numbers, found column '{column.name}' of type "
             f"{column.dtype}{found}; {LATER}"
         )
-
-
-def _line(error: Exception) -> str:
-    text = str(error).strip()
-    return " ".join(text.splitlines()[0].split()) if text else type(error).__name__

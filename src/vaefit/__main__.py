@@ -1,0 +1,6 @@
+"""`python -m vaefit` is the command line."""
+
+from vaefit.cli import main
+
+if __name__ == "__main__":
+    main()

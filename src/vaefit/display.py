@@ -1,0 +1,38 @@
+"""What a fit tells while it goes on, to whoever shows it."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Display(Protocol):
+    """Whoever shows how a fit goes on."""
+
+    def notice(self, message: str) -> None:
+        """Something the person should know."""
+
+    def reading(self, done: int, total: int) -> None:
+        """Files read so far; total is 0 while unknown."""
+
+    def started(self, epochs: int) -> None:
+        """Training begins."""
+
+    def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any]) -> None:
+        """Some steps are done."""
+
+    def on_epoch(self, record: Mapping[str, Any]) -> None:
+        """An epoch is done."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def notice(self, message: str) -> None: ...
+
+    def reading(self, done: int, total: int) -> None: ...
+
+    def started(self, epochs: int) -> None: ...
+
+    def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any]) -> None: ...
+
+    def on_epoch(self, record: Mapping[str, Any]) -> None: ...

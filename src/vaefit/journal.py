@@ -1,0 +1,157 @@
+"""The run folder while training goes on: history, kept weights, checkpoints, and taking a run up again."""
+
+import dataclasses
+import hashlib
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vaefit import run
+from vaefit.display import Display
+from vaefit.errors import Interrupted, RunError
+from vaefit.run import Run
+from vaefit.storage import append_line, load_tree, read_json, save_tree, write_atomically
+from vaefit.train import Progress, Trainer
+
+CHECKPOINT = Path("checkpoint")
+PROGRESS = CHECKPOINT / "progress.json"
+# Epochs shorter than this share a checkpoint: at most these seconds are lost to a `kill -9`.
+SECONDS_BETWEEN_SAVES = 5.0
+
+
+class Journal:
+    """Writes a run folder as epochs end, and passes everything on to the display.
+
+    A checkpoint is one new file of arrays, then one atomic change of `progress.json`, which names it: a
+    crash between any two of these steps leaves the previous checkpoint whole.
+    """
+
+    def __init__(self, fitted: Run, display: Display) -> None:
+        self.fitted, self.display = fitted, display
+        self.history: list[dict[str, Any]] = []
+        self._signal: int | None = None
+        self._saved_at = time.monotonic()
+
+    def begin(self, folder: Path) -> None:
+        """Start a new run folder; an earlier run's files there are removed."""
+        _clear(folder)
+        self.fitted.save(folder)
+        write_atomically(folder / run.HISTORY, "")
+
+    def take_up(self, trainer: Trainer) -> None:
+        """Put a trainer where the folder's checkpoint left it, and the history with it.
+
+        Raises:
+            RunError: there is no checkpoint, it is damaged, or the data have changed since.
+        """
+        folder = self._folder
+        if not (folder / PROGRESS).exists():
+            raise RunError(f"{folder} has no checkpoint to resume from; expected {folder / PROGRESS}")
+        saved = read_json(folder / PROGRESS)
+        if saved.get("data") != fingerprint(trainer):
+            raise RunError(
+                f"{folder} was fitted to other data than {self.fitted.source['path']} holds now; restore the "
+                "data, or start a new run"
+            )
+        like = {"state": trainer.state, "best": trainer.best}
+        arrays = load_tree(folder / CHECKPOINT / saved["arrays"], like)
+        trainer.state = jax.tree.map(jnp.asarray, arrays["state"])
+        trainer.best = arrays["best"]
+        trainer.progress = Progress(**saved["progress"])
+        self.history = run.read_history(folder)[: saved["history"]]
+        write_atomically(folder / run.HISTORY, "".join(json.dumps(r) + "\n" for r in self.history))
+
+    def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any], trainer: Trainer) -> None:
+        """Show it, and stop here if a signal asked for it."""
+        self.display.on_chunk(epoch, done, record)
+        if self._signal is not None and done < 1:
+            self._stop(trainer)
+
+    def on_epoch(self, record: Mapping[str, Any], trainer: Trainer) -> None:
+        """Note the epoch, and save now and then."""
+        self.history.append(dict(record))
+        if self.fitted.folder is not None:
+            append_line(self._folder / run.HISTORY, json.dumps(record))
+            if time.monotonic() - self._saved_at >= SECONDS_BETWEEN_SAVES:
+                self.save(trainer)
+        self.display.on_epoch(record)
+        if self._signal is not None:
+            self._stop(trainer)
+
+    def save(self, trainer: Trainer) -> None:
+        """Write the kept weights and a checkpoint."""
+        self.fitted.model = trainer.kept()
+        self.fitted.save_weights()
+        step = int(trainer.state.step)
+        name = f"state-{step}-{trainer.progress.epoch}.safetensors"
+        save_tree(self._folder / CHECKPOINT / name, {"state": trainer.state, "best": trainer.best})
+        progress = {
+            "arrays": name,
+            "progress": dataclasses.asdict(trainer.progress),
+            "history": len(self.history),
+            "data": fingerprint(trainer),
+        }
+        write_atomically(self._folder / PROGRESS, json.dumps(progress, indent=1) + "\n")
+        for old in (self._folder / CHECKPOINT).glob("state-*.safetensors"):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+        self._saved_at = time.monotonic()
+
+    @contextmanager
+    def stopping_on_signals(self) -> Iterator[None]:
+        """Let Ctrl-C and SIGTERM end the run, saved, after the steps under way; a second one ends it at once."""
+        if self.fitted.folder is None or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @property
+    def _folder(self) -> Path:
+        assert self.fitted.folder is not None
+        return self.fitted.folder
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if self._signal is not None:
+            raise KeyboardInterrupt
+        self._signal = number
+
+    def _stop(self, trainer: Trainer) -> None:
+        assert self._signal is not None
+        self.save(trainer)
+        raise Interrupted(
+            f"stopped in epoch {min(trainer.progress.epoch + 1, trainer.plan.epochs)} of "
+            f"{trainer.plan.epochs}; all is saved; go on with: vaefit fit --resume {self._folder}",
+            exit_code=128 + self._signal,
+        )
+
+
+def fingerprint(trainer: Trainer) -> str:
+    """A short hash of the training and validation rows as the network sees them."""
+    digest = hashlib.sha256()
+    for x in (trainer.x, trainer.validation):
+        if x is not None:
+            digest.update(repr(x.shape).encode())
+            digest.update(np.ascontiguousarray(x).data)
+    return digest.hexdigest()[:32]
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier run left; other files stay."""
+    for name in (run.SETTINGS, run.WEIGHTS, run.TRANSFORM, run.HISTORY, PROGRESS, "README.md"):
+        (folder / name).unlink(missing_ok=True)
+    for old in (folder / CHECKPOINT).glob("state-*.safetensors"):
+        old.unlink(missing_ok=True)

@@ -1,0 +1,252 @@
+"""Densities against scipy, KL against quadrature, gradients against finite differences; over every part."""
+
+from collections.abc import Iterator
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.special
+import scipy.stats
+from jax.test_util import check_grads
+from numpyro import distributions as dist
+
+from vaefit import catalogue
+from vaefit.assemble import build_model
+from vaefit.likelihoods.bernoulli import Bernoulli
+from vaefit.likelihoods.gaussian import Gaussian
+from vaefit.likelihoods.gaussian_moments import GaussianMoments
+from vaefit.model import VAE
+from vaefit.networks.dense import ACTIVATIONS, Dense
+from vaefit.posteriors.gaussian import Gaussian as GaussianPosterior
+from vaefit.posteriors.gaussian_2016 import Gaussian2016
+from vaefit.settings import Settings
+
+DIM, LATENT = 4, 3
+
+
+def small_model(**settings: object) -> VAE:
+    chosen = {
+        "likelihood": "gaussian",
+        "latent_dim": LATENT,
+        "encoder_layers": (6,),
+        "decoder_layers": (5,),
+        "keep_prob": 1.0,
+    }
+    return build_model(Settings.of(**{**chosen, **settings}), DIM, jax.random.key(0))
+
+
+def rows_in_support(likelihood: str, n: int = 7) -> jax.Array:
+    x = jax.random.uniform(jax.random.key(1), (n, DIM))
+    support = catalogue.find("likelihood", likelihood).load().support
+    return (x > 0.5).astype(jnp.float32) if support == "binary" else x
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """Double precision, so that a formula is told from rounding."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.usefixtures("double")
+def test_gaussian_log_density_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    output, x = rng.normal(size=(5, 2 * DIM)), rng.normal(size=(5, DIM))
+    part = Gaussian(dim=DIM, sigma="output", sigma_min=1e-3)
+    sd = 1e-3 + np.log1p(np.exp(output[:, DIM:]))
+    expected = scipy.stats.norm.logpdf(x, output[:, :DIM], sd)
+    np.testing.assert_allclose(part(jnp.asarray(output)).log_prob(x), expected, rtol=1e-9)
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("sigma", ["fixed", "learned", "per-feature"])
+def test_gaussian_sd_that_is_no_output(sigma: str) -> None:
+    part = Gaussian(dim=DIM, sigma=sigma, sigma_init=0.3)
+    x, output = np.linspace(-1, 1, 2 * DIM).reshape(2, DIM), np.zeros((2, DIM))
+    expected = scipy.stats.norm.logpdf(x, 0.0, 0.3)
+    np.testing.assert_allclose(part(jnp.asarray(output)).log_prob(x), expected, rtol=1e-9)
+
+
+@pytest.mark.usefixtures("double")
+def test_bernoulli_log_mass_is_scipys() -> None:
+    logits = np.linspace(-6, 6, 12).reshape(3, DIM)
+    for x in (np.zeros((3, DIM)), np.ones((3, DIM))):
+        expected = scipy.stats.bernoulli.logpmf(x, scipy.special.expit(logits))
+        np.testing.assert_allclose(Bernoulli(dim=DIM)(jnp.asarray(logits)).log_prob(x), expected, rtol=1e-9)
+
+
+@pytest.mark.usefixtures("double")
+def test_gaussian_moments_is_the_gaussian_of_its_outputs_without_its_constant() -> None:
+    rng = np.random.default_rng(0)
+    output, x = rng.normal(size=(10, 5, DIM)), rng.uniform(size=(5, DIM))
+    shown = scipy.special.expit(output)
+    expected = scipy.stats.norm.logpdf(x, shown.mean(0), shown.std(0)) + 0.5 * np.log(2 * np.pi)
+    found = GaussianMoments(dim=DIM)(jnp.asarray(output)).log_prob(jnp.asarray(x))
+    np.testing.assert_allclose(found[0], expected, rtol=1e-9)
+
+
+def test_gaussian_moments_is_finite_where_outputs_agree() -> None:
+    same = jnp.zeros((10, 2, DIM))
+    found = GaussianMoments(dim=DIM, epsilon=1e-7)(same).log_prob(jnp.full((2, DIM), 0.5))
+    np.testing.assert_allclose(found, -0.5 * np.log(1e-7), rtol=1e-5)
+
+
+@pytest.mark.usefixtures("double")
+def test_closed_form_kl_is_the_integral() -> None:
+    mean, log_sd = 0.7, -0.4
+    q = scipy.stats.norm(mean, np.exp(log_sd))
+    expected, _ = scipy.integrate.quad(
+        lambda z: q.pdf(z) * (q.logpdf(z) - scipy.stats.norm.logpdf(z)), -10, 10, epsabs=1e-10
+    )
+    part = GaussianPosterior(latent_dim=1)
+    prior = dist.Normal(jnp.zeros(1), jnp.ones(1)).to_event(1)
+    found = part.kl(part(jnp.asarray([[mean, log_sd]])), prior)
+    assert found is not None
+    np.testing.assert_allclose(found[0], expected, rtol=1e-9)
+
+
+@pytest.mark.usefixtures("double")
+def test_the_2016_kl_is_twice_the_true_one_with_v_as_variance() -> None:
+    mean, log_v = np.array([0.3, -1.0]), np.array([-0.2, 0.5])
+    v = np.exp(log_v)
+    true = 0.5 * np.sum(mean**2 + v - 1 - np.log(v))
+    part = Gaussian2016(latent_dim=2)
+    prior = dist.Normal(jnp.zeros(2), jnp.ones(2)).to_event(1)
+    found = part.kl(part(jnp.asarray([[*mean, *log_v]])), prior)
+    np.testing.assert_allclose(found[0], 2 * true, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("posterior")))
+def test_sampled_rate_approaches_the_closed_form(name: str) -> None:
+    part = catalogue.find("posterior", name).load()
+    if not part.exact:
+        pytest.skip(f"posterior {name} is marked inexact: its KL is the 2016 program's, not its own")
+    model = small_model(posterior=name)
+    terms = model.terms(rows_in_support("gaussian"), None, jax.random.key(2), 20_000)
+    assert terms.kl is not None
+    np.testing.assert_allclose(terms.sampled_rate, terms.kl, atol=0.02)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("likelihood")))
+def test_every_likelihood_gives_each_variable_a_finite_log_density(name: str) -> None:
+    part = catalogue.find("likelihood", name).load()
+    model = small_model(likelihood=name)
+    x = rows_in_support(name)
+    terms = model.terms(x, None, jax.random.key(2), 10)
+    assert terms.log_px.shape == (1 if part.joint else 10, len(x), DIM)
+    assert terms.location.shape == (10, len(x), DIM)
+    assert bool(jnp.isfinite(terms.elbo).all())
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("likelihood")))
+def test_every_continuous_density_of_one_z_integrates_to_one(name: str) -> None:
+    part = catalogue.find("likelihood", name).load()
+    if part.joint:
+        pytest.skip(f"likelihood {name} takes all samples together and has no constant: no density of x")
+    p = part(dim=1)(jnp.zeros((1, part(dim=1).width)))
+    if part.discrete:
+        total = sum(float(jnp.exp(p.log_prob(jnp.full((1, 1), v)))[0, 0]) for v in (0.0, 1.0))
+    else:
+        grid = jnp.linspace(-20, 20, 20_001)[:, None, None]
+        total = float(scipy.integrate.trapezoid(np.exp(p.log_prob(grid))[:, 0, 0], grid[:, 0, 0]))
+    assert total == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("likelihood")))
+@pytest.mark.parametrize("posterior", sorted(catalogue.parts("posterior")))
+def test_gradients_of_the_elbo_are_those_of_finite_differences(name: str, posterior: str) -> None:
+    with jax.enable_x64(True):
+        model = small_model(likelihood=name, posterior=posterior, activation="tanh")
+        x = rows_in_support(name, 3).astype(jnp.float64)
+        weights = [
+            w.astype(jnp.float64) for w in (model.encoder.output_weights() + model.decoder.output_weights())
+        ]
+
+        def elbo(encoder: jax.Array, decoder: jax.Array) -> jax.Array:
+            changed = eqx.tree_at(
+                lambda m: (m.encoder.weights[-1], m.decoder.weights[-1]),
+                model,
+                (jnp.asarray(encoder), jnp.asarray(decoder)),
+            )
+            return changed.terms(x, None, jax.random.key(3), 5).elbo.sum()
+
+        check_grads(elbo, weights, order=1, modes=("rev",), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("likelihood")))
+def test_masked_cells_do_not_count(name: str) -> None:
+    model, x = small_model(likelihood=name), rows_in_support(name)
+    mask = jnp.ones(x.shape, bool).at[:, 0].set(False)
+    key = jax.random.key(4)
+    whole, part = model.terms(x, None, key, 10), model.terms(x, mask, key, 10)
+    np.testing.assert_allclose(part.log_px[..., 0], 0.0)
+    np.testing.assert_allclose(part.log_px[..., 1:], whole.log_px[..., 1:])
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("penalty")))
+def test_padding_rows_do_not_count_in_any_penalty(name: str) -> None:
+    model, x, key = small_model(), rows_in_support("gaussian"), jax.random.key(5)
+    penalty = catalogue.find("penalty", name).load()()
+    rows = jnp.asarray([1.0] * 5 + [0.0] * 2)
+    other = x.at[5:].set(9.0)  # what stands in the padding must not matter
+    found = [penalty(model.terms(batch, None, key, 2, rows=rows), model, batch, key) for batch in (x, other)]
+    assert float(found[0]) == pytest.approx(float(found[1]), rel=1e-6)
+    assert float(found[0]) > 0
+
+
+def test_mean_l1_is_a_sum_over_the_batch() -> None:
+    model, x, key = small_model(), rows_in_support("gaussian"), jax.random.key(5)
+    penalty = catalogue.find("penalty", "mean-l1").load()()
+    expected = np.abs(np.asarray(model.encode(x).mean)).sum()
+    found = penalty(model.terms(x, None, key, 1), model, x, key)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_dense_layers_are_matrix_products(name: str) -> None:
+    net = Dense.build((3, 4, 2), bias=True, key=jax.random.key(0), activation=name, bias_sd=0.5)
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    (first, second), (b1, b2) = net.weights, net.biases
+    assert b1 is not None and b2 is not None
+    hidden = np.asarray(ACTIVATIONS[name](x @ np.asarray(first) + np.asarray(b1)))
+    np.testing.assert_allclose(
+        net(jnp.asarray(x)).output, hidden @ np.asarray(second) + np.asarray(b2), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_dropout_keeps_the_mean_and_the_share() -> None:
+    net = Dense.build((3, 500, 1), bias=False, key=jax.random.key(0), keep_prob=0.8, activation="softplus")
+    x = jnp.ones((200, 3))
+    clean, dropped = net(x).hidden[0], net(x, jax.random.key(1)).hidden[0]
+    assert float(jnp.mean(dropped > 0)) == pytest.approx(0.8, abs=0.005)
+    assert float(jnp.mean(dropped)) == pytest.approx(float(jnp.mean(clean)), rel=0.01)
+    np.testing.assert_allclose(dropped[dropped > 0], (clean / 0.8)[dropped > 0], rtol=1e-5)
+
+
+def test_initial_weights_have_the_asked_moments() -> None:
+    net = Dense.build(
+        (200, 300, 100),
+        bias=True,
+        key=jax.random.key(0),
+        init_sd=0.02,
+        init_mean=0.5,
+        bias_mean=-1.0,
+        bias_sd=0.1,
+    )
+    for weight, bias in zip(net.weights, net.biases, strict=True):
+        assert float(weight.mean()) == pytest.approx(0.5, abs=0.001)
+        assert float(weight.std()) == pytest.approx(0.02, rel=0.05)
+        assert bias is not None and float(bias.mean()) == pytest.approx(-1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("sigma", ["output", "per-feature"])
+@pytest.mark.parametrize("activation", ["identity", "sigmoid"])
+def test_the_start_at_the_datas_moments_has_them(sigma: str, activation: str) -> None:
+    mean, sd = jnp.asarray([0.2, 0.5, 0.8, 0.4]), jnp.asarray([0.1, 0.2, 0.05, 0.3])
+    part, bias = Gaussian(dim=DIM, sigma=sigma, output_activation=activation).start_at(mean, sd)
+    p = part(bias)
+    np.testing.assert_allclose(p.mean, mean, rtol=1e-5)
+    np.testing.assert_allclose(np.sqrt(p.variance), sd, rtol=1e-4)

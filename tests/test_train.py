@@ -1,0 +1,231 @@
+"""The training loop: what is kept, what is counted, what is compiled, and that seeds hold."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vaefit.assemble import (
+    build_model,
+    build_objective,
+    build_optimizer_of,
+    build_penalties,
+    build_plan,
+    build_schedule_of,
+)
+from vaefit.data import transform_from_dict
+from vaefit.errors import TrainingError
+from vaefit.evaluate import BLOCK, Evaluator
+from vaefit.model import VAE
+from vaefit.settings import Settings
+from vaefit.train import Trainer
+
+DIM = 6
+
+
+class Recorder:
+    """Keeps the records, and may interfere between epochs."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any], trainer: Trainer) -> None: ...
+
+    def on_epoch(self, record: Mapping[str, Any], trainer: Trainer) -> None:
+        self.records.append(dict(record))
+
+
+def rows(n: int = 130, seed: int = 0) -> np.ndarray:
+    """Rows near a plane of two dimensions."""
+    rng = np.random.default_rng(seed)
+    plane = np.random.default_rng(9).normal(size=(2, DIM))
+    return (rng.normal(size=(n, 2)) @ plane + 0.1 * rng.normal(size=(n, DIM))).astype(np.float32)
+
+
+def trainer(x: np.ndarray | None = None, validation: np.ndarray | None = None, **given: Any) -> Trainer:
+    chosen = {
+        "likelihood": "gaussian",
+        "latent_dim": 2,
+        "encoder_layers": (8,),
+        "decoder_layers": (8,),
+        "batch_size": 50,
+        "epochs": 3,
+        "schedule": "constant",
+        "clip_norm": 0.0,
+        "keep_prob": 1.0,
+    }
+    settings = Settings.of(**{**chosen, **given})
+    transform = transform_from_dict({"kind": "identity", "shape": [DIM]})
+    return Trainer(
+        model=build_model(settings, DIM, jax.random.key(settings.seed)),
+        objective=build_objective(settings),
+        penalties=build_penalties(settings),
+        optimizer=build_optimizer_of(settings),
+        schedule=build_schedule_of(settings),
+        plan=build_plan(settings, transform),
+        x=rows() if x is None else x,
+        validation=validation,
+    )
+
+
+def run(training: Trainer) -> list[dict[str, Any]]:
+    recorder = Recorder()
+    training.run(recorder)
+    return recorder.records
+
+
+def weights(model: VAE) -> list[np.ndarray]:
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array))]
+
+
+def same(a: VAE, b: VAE) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(weights(a), weights(b), strict=True))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
+    first, second, other = (trainer(keep_prob=0.8, seed=seed) for seed in (3, 3, 4))
+    for training in (first, second, other):
+        run(training)
+    assert same(first.kept(), second.kept())
+    assert not same(first.kept(), other.kept())
+
+
+def test_training_learns() -> None:
+    records = run(trainer(epochs=60, learning_rate=1e-2, validation=rows(40, seed=1)))
+    assert records[-1]["validation"]["elbo"] > records[0]["validation"]["elbo"] + 1
+
+
+def test_the_start_is_a_candidate_and_the_best_is_kept() -> None:
+    held_out = rows(40, seed=1)
+    training = trainer(validation=held_out, epochs=4, learning_rate=30.0)  # every step makes it worse
+    start = training.last()
+    records = run(training)
+    assert [r["epoch"] for r in records] == [0, 1, 2, 3, 4]
+    assert training.progress.best_epoch == 0
+    assert same(training.kept(), start)
+    scores = [r["validation"]["elbo"] for r in records]
+    assert training.evaluator(training.kept(), held_out).elbo == max(scores)
+
+
+def test_without_validation_the_last_weights_are_kept() -> None:
+    training = trainer()
+    records = run(training)
+    assert same(training.kept(), training.last())
+    assert [r["epoch"] for r in records] == [1, 2, 3]
+
+
+def test_early_stopping() -> None:
+    training = trainer(validation=rows(40, seed=1), epochs=50, learning_rate=30.0, early_stopping=3)
+    assert len(run(training)) == 1 + 3
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_the_plateau_lowers_the_rate_to_its_floor(held_out: bool) -> None:
+    training = trainer(
+        validation=rows(40, seed=1) if held_out else None,
+        epochs=12,
+        learning_rate=30.0,
+        schedule="plateau",
+        plateau_patience=2,
+        plateau_factor=0.1,
+        final_rate=1.0,
+        early_stopping=0,
+    )
+    rates = [r["learning_rate"] for r in run(training) if r["epoch"]]
+    assert rates[0] == pytest.approx(30.0)
+    assert sorted(rates, reverse=True) == rates
+    if held_out:
+        assert rates[-1] == pytest.approx(1.0)
+
+
+def test_every_row_is_seen_once_an_epoch_in_file_order_or_shuffled() -> None:
+    for shuffle in (False, True):
+        training = trainer(shuffle=shuffle)
+        orders = [np.asarray(training._order(epoch)) for epoch in (0, 1)]
+        for order in orders:
+            assert len(order) == 150
+            assert sorted(order[order >= 0]) == list(range(130))
+        assert np.array_equal(*orders) is not shuffle
+    assert np.array_equal(np.asarray(trainer(shuffle=False)._order(0))[:130], np.arange(130))
+
+
+def test_the_short_last_batch_is_trained_on_like_any_other() -> None:
+    """A padded step equals a step on its rows alone."""
+    x = jnp.asarray(rows(50))
+    padded = x.at[30:].set(77.0)
+    counts = (jnp.arange(50) < 30).astype(jnp.float32)
+    training = trainer(kl="analytic", mean_l1=0.1, sigma="fixed", start="random")
+    key = jax.random.key(0)
+    params = training.state.params
+    with_padding, sums = training.loss(params, padded, counts, jnp.zeros(()), key)
+    other, _ = training.loss(params, x, counts, jnp.zeros(()), key)
+    assert float(with_padding) == pytest.approx(float(other), rel=1e-6)
+    assert float(sums.rows) == 30
+    full, _ = training.loss(params, x, jnp.ones(50), jnp.zeros(()), key)
+    assert float(full) != pytest.approx(float(other), rel=1e-3)
+
+
+def test_one_trace_whatever_the_chunks_and_the_short_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = trainer(epochs=5, validation=rows(40, seed=1))
+    traces = {"loss": 0}
+    original = Trainer.loss
+
+    def counted(self: Trainer, *args: Any) -> Any:
+        traces["loss"] += 1
+        return original(self, *args)
+
+    monkeypatch.setattr(Trainer, "loss", counted)
+    run(training)
+    assert traces["loss"] == 1
+
+
+def test_a_step_that_is_not_finite_changes_nothing_and_is_counted() -> None:
+    training = trainer()
+    step = jax.jit(training.step)
+    bad = jnp.asarray(rows(50)).at[7, 2].set(jnp.nan)
+    after = step(training.state, bad, jnp.ones(50), jnp.float32(1))
+    assert int(after.skipped) == int(after.failing) == 1
+    for old, new in zip(jax.tree.leaves(training.state.params), jax.tree.leaves(after.params), strict=True):
+        assert np.array_equal(old, new)
+    good = step(after, jnp.asarray(rows(50)), jnp.ones(50), jnp.float32(1))
+    assert (int(good.skipped), int(good.failing), int(good.step)) == (1, 0, 2)
+
+
+def test_training_that_only_fails_ends_with_an_error() -> None:
+    training = trainer(x=np.full((500, DIM), np.nan, np.float32), batch_size=2, epochs=5)
+    with pytest.raises(TrainingError, match="not finite"):
+        run(training)
+
+
+def test_beta_and_warm_up_weigh_the_rate() -> None:
+    x, key = jnp.asarray(rows(50)), jax.random.key(0)
+    terms = trainer().model.terms(x, None, key, 2)
+    for beta, warm_up, epoch, weight in ((1.0, 0.0, 0.0, 1.0), (4.0, 0.0, 9.0, 4.0), (4.0, 8.0, 2.0, 1.0)):
+        objective = build_objective(Settings.of(beta=beta, kl_warmup=warm_up, kl="analytic"))
+        expected = -terms.distortion - weight * terms.rate
+        np.testing.assert_allclose(objective(terms, jnp.asarray(epoch)), expected, rtol=1e-6)
+    sampled = build_objective(Settings.of(kl="sampled"))(terms, jnp.zeros(()))
+    np.testing.assert_allclose(sampled, -terms.distortion - terms.sampled_rate, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 5])
+def test_evaluation_takes_every_row_once(n: int) -> None:
+    model = trainer().model
+    evaluate = Evaluator(model, samples=2, seed=0)
+    x = rows(n)
+    per_row = evaluate.rows(eqx.filter(model, eqx.is_inexact_array), x)
+    assert per_row.shape == (n, 2)
+    rate = model.terms(jnp.asarray(x), None, jax.random.key(0), 1).kl
+    np.testing.assert_allclose(per_row[:, 0], rate, rtol=1e-4, atol=1e-6)
+
+
+def test_evaluation_counts_the_jacobian() -> None:
+    model, x = trainer().model, rows(20)
+    plain = Evaluator(model, samples=2, seed=0)(model, x)
+    scaled = Evaluator(model, samples=2, seed=0, log_jacobian=-3.0)(model, x)
+    assert scaled.elbo == pytest.approx(plain.elbo - 3.0)
+    assert scaled.rate == plain.rate
