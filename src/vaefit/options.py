@@ -82,14 +82,14 @@ class Option:
         return word
 
     def _bounds(self, value: float) -> None:
-        limits = [
-            (self.at_least is not None and not value >= self.at_least, f"at least {self.at_least:g}"),
-            (self.above is not None and not value > self.above, f"above {self.above:g}"),
-            (self.at_most is not None and not value <= self.at_most, f"at most {self.at_most:g}"),
-        ]
-        for broken, bound in limits:
-            if broken:
-                raise SettingsError(f"{self.name} must be {bound}, found {value:g}")
+        limits = {
+            "at least": (self.at_least, lambda bound: value >= bound),
+            "above": (self.above, lambda bound: value > bound),
+            "at most": (self.at_most, lambda bound: value <= bound),
+        }
+        for words, (bound, holds) in limits.items():
+            if bound is not None and not holds(bound):
+                raise SettingsError(f"{self.name} must be {words} {bound:g}, found {value:g}")
 
 
 def option(
