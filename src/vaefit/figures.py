@@ -45,7 +45,7 @@ def spread(n: int, most: int) -> list[int]:
 
 
 def reconstructions(found: Reconstruction, transform: Transform, path: Path) -> None:
-    """The post's picture: input, mean output and samples, a line for each row; a plot where rows are no images.
+    """The post's picture: input, mean output and samples, a line for each row; for tables a plot.
 
     Raises:
         DataError: the name asks for an unknown kind of picture, or there are too many rows for one.
@@ -180,7 +180,7 @@ def _mosaic(tiles: UInt8[np.ndarray, "lines columns height width *channels"]) ->
 
 
 def _picture(mosaic: UInt8[np.ndarray, "..."], columns: int, titles: dict[float, str]) -> Figure:
-    """The mosaic with every pixel of the data a square of whole pixels, under titles at (fractional) columns."""
+    """The mosaic, each pixel of the data a square of whole pixels, under titles at (fractional) columns."""
     scale = max(1, min(WIDTH // mosaic.shape[1], MOST_HEIGHT // mosaic.shape[0]))
     height, width = mosaic.shape[0] * scale, mosaic.shape[1] * scale
     head = HEAD if titles else 0

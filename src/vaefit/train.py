@@ -241,8 +241,9 @@ class Trainer:
             )
 
     def _no_sums(self) -> Sums:
-        zero = jnp.zeros(())
-        return Sums(zero, zero, zero, zero, dict.fromkeys(self.penalties, zero))
+        # One buffer each: the compiled chunk overwrites them.
+        rows, loss, rate, distortion = (jnp.zeros(()) for _ in range(4))
+        return Sums(rows, loss, rate, distortion, {name: jnp.zeros(()) for name in self.penalties})
 
     # What follows is traced.
 

@@ -78,12 +78,25 @@ def test_reconstruct_npz_in_the_data_s_units(vaefit, fitted, folder, tmp_path):
         np.testing.assert_array_equal(found["input"][0], first)
         assert 50 < found["mean"].max() < 400, "means are not in 0..255"
         assert set(found["label"]) == {"digit-0", "digit-1", "digit-2"}
-        assert said.json["mse"] == pytest.approx(np.mean((found["input"] - found["mean"]) ** 2) / 256**2, rel=1e-4)
+        assert said.json["mse"] == pytest.approx(
+            np.mean((found["input"] - found["mean"]) ** 2) / 256**2, rel=1e-4
+        )
 
 
 def test_reconstruct_draws_the_rows_asked_for(vaefit, fitted, folder, tmp_path):
     said = vaefit(
-        "reconstruct", fitted, folder, "--row", 5, "--row", 2, "--samples", 2, "--out", tmp_path / "x.png", "--json"
+        "reconstruct",
+        fitted,
+        folder,
+        "--row",
+        5,
+        "--row",
+        2,
+        "--samples",
+        2,
+        "--out",
+        tmp_path / "x.png",
+        "--json",
     )
     assert said.code == 0, said.err
     assert said.json["rows"] == [5, 2]

@@ -9,6 +9,7 @@ import typer
 from vaefit import __version__, recipes
 from vaefit.cli.flags import with_settings
 from vaefit.cli.help import Command
+from vaefit.errors import SettingsError
 
 app = typer.Typer(
     name="vaefit",
@@ -32,7 +33,7 @@ Size = Annotated[str | None, typer.Option(metavar="HxW", help="resize images (un
 Grayscale = Annotated[bool | None, typer.Option(help="convert images to grey (unset: as in the fit)")]
 Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="read only the first N rows")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="leave out unreadable images, and say how many")]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="the one seed")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, max=2**63 - 1, help="the one seed")]
 Dropout = Annotated[bool | None, typer.Option(help="leave dropout on (unset: as the run's settings say)")]
 Noise = Annotated[bool, typer.Option("--noise", help="draw from p(x|z) itself instead of showing its mean")]
 Device = Annotated[str | None, typer.Option(metavar="cpu|gpu|tpu", help="where to compute")]
@@ -133,6 +134,8 @@ def reconstruct(
     from vaefit.cli import display, output
 
     kind = output.check_suffix(out, (".png", ".pdf", ".svg", ".npz"))
+    if kind == ".npz" and show:
+        raise SettingsError("--row is for pictures, and a .npz holds all rows; leave it out, or --out a .png")
     screen = display.choose(quiet)
     fitted = _load(run, device, threads, screen)
     dataset = output.read_for(

@@ -8,7 +8,12 @@ from typer.exceptions import TyperException
 
 from vaefit.errors import VaefitError
 
-_EXPECTED = {"int_parsing": "a whole number", "greater_than_equal": "at least {ge}"}
+_EXPECTED = {
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller whole number",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,6 +35,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _say(f"{_one_line(problem)} (see --help)", 2)
     except KeyboardInterrupt:
         return _say("interrupted", 130)
+    except MemoryError as problem:
+        return _say(f"out of memory ({problem}); ask for fewer rows, samples or units", 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -1,6 +1,8 @@
 """Reading data for a run, and writing what a run gives: pictures, arrays, tables."""
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +126,15 @@ def _write_npz(out: Path, arrays: dict[str, np.ndarray]) -> None:
     _write(out, lambda path: np.savez_compressed(path, **arrays))  # pyright: ignore[reportArgumentType]
 
 
-def _write(out: Path, write: Any) -> None:
+def _write(out: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a file that takes its name only when it is whole."""
+    temporary = out.with_name(f".{os.getpid()}.{out.name}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write(out)
+        write(temporary)
+        temporary.replace(out)
     except OSError as problem:
         raise RunError(f"cannot write {out}: {problem.strerror or problem}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -49,7 +49,7 @@ class Gaussian(Likelihood):
 
     def __call__(self, output: Float[Array, "*batch width"]) -> dist.Distribution:
         """Independent Gaussian variables."""
-        return dist.Normal(self.location(output), self._sd(output))
+        return dist.Normal(self.location(output), self._sd(output), validate_args=False)
 
     def location(self, output: Float[Array, "*batch width"]) -> Float[Array, "*batch dim"]:
         """The decoder's mean."""

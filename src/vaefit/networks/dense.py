@@ -21,8 +21,6 @@ ACTIVATIONS = {
     "tanh": jnp.tanh,
 }
 
-OUTPUT_GAIN = 0.1
-
 
 class Dense(Network):
     r"""Fully connected layers with dropout on the hidden ones.
@@ -39,7 +37,7 @@ class Dense(Network):
     keep_prob: float = option(0.9, "dropout: probability of keeping a hidden unit", above=0.0, at_most=1.0)
     init_sd: float | None = option(
         None,
-        "sd of the initial weights (unset: 1/sqrt(inputs), and a tenth of it at the output)",
+        "sd of the initial weights (unset: 1/sqrt(inputs) in hidden layers, 0 in the last)",
         at_least=0.0,
     )
     init_mean: float = option(0.0, "mean of the initial weights")
@@ -64,9 +62,10 @@ class Dense(Network):
             sizes[:-1], sizes[1:], jax.random.split(key, len(sizes) - 1), strict=True
         ):
             weight_key, bias_key = jax.random.split(layer_key)
-            # A network that says little at first leaves the word to the output bias.
-            gain = OUTPUT_GAIN if len(weights) == len(sizes) - 2 else 1.0
-            sd = gain * n_in**-0.5 if blank.init_sd is None else blank.init_sd
+            sd = blank.init_sd
+            if sd is None:
+                # A network that says nothing at first leaves the word to its output bias.
+                sd = 0.0 if len(weights) == len(sizes) - 2 else n_in**-0.5
             weights.append(blank.init_mean + sd * jax.random.normal(weight_key, (n_in, n_out)))
             drawn = blank.bias_mean + blank.bias_sd * jax.random.normal(bias_key, (n_out,))
             biases.append(drawn if bias else None)

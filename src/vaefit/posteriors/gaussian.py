@@ -29,4 +29,4 @@ class Gaussian(Posterior):
     def __call__(self, output: Float[Array, "*batch width"]) -> dist.Distribution:
         """q(z|x) from the encoder's output."""
         mean, log_sd = jnp.split(output, 2, axis=-1)
-        return dist.Normal(mean, jnp.exp(log_sd)).to_event(1)
+        return dist.Normal(mean, jnp.exp(log_sd), validate_args=False).to_event(1)

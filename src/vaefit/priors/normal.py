@@ -24,4 +24,4 @@ class Normal(Prior):
     ) -> dist.Distribution:
         """N(0, I) over `latent_dim` latents."""
         zeros = jnp.zeros(self.latent_dim)
-        return dist.Normal(zeros, jnp.ones_like(zeros)).to_event(1)
+        return dist.Normal(zeros, jnp.ones_like(zeros), validate_args=False).to_event(1)
