@@ -100,7 +100,8 @@ def curves(history: list[dict[str, Any]], path: Path) -> None:
         _mark_kept(axes, [(r["epoch"], r["validation"][term]) for r in validated if r.get("best")])
         _limit_to_settled(axes, [*training, *held_out])
         axes.set(title=title, ylabel="nats per datum")
-    panels[0].legend()
+    if history:
+        panels[0].legend()
     _learning_rate(panels[3], [(r["epoch"], r["learning_rate"]) for r in trained])
     for axes in panels[2:]:
         axes.set_xlabel("epoch")
@@ -186,7 +187,9 @@ def _picture(mosaic: UInt8[np.ndarray, "..."], columns: int, titles: dict[float,
     head = HEAD if titles else 0
     figure = Figure(figsize=(width / DPI, (height + head) / DPI))
     axes = figure.add_axes((0.0, 0.0, 1.0, height / (height + head)))
-    axes.imshow(mosaic, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    # Grey as RGB: colour maps are off by one level here and there.
+    rgb = mosaic if mosaic.ndim == 3 else np.repeat(mosaic[..., None], 3, axis=-1)
+    axes.imshow(rgb, interpolation="nearest", aspect="auto")
     axes.set_axis_off()
     tile = (mosaic.shape[1] + GAP) / columns
     size = min(10.0, 0.25 * tile * scale * 72 / DPI)

@@ -21,7 +21,7 @@ from vaefit.assemble import (
 )
 from vaefit.data import Dataset, Transform
 from vaefit.display import Display, Silent
-from vaefit.errors import RunError, SettingsError
+from vaefit.errors import RunError, SettingsError, TrainingError
 from vaefit.journal import Journal
 from vaefit.run import Run
 from vaefit.settings import Settings
@@ -102,8 +102,14 @@ def resume(
 def _train(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> Run:
     began, seconds_before = time.perf_counter(), trainer.progress.seconds
     journal.display.started(fitted.settings.epochs)
-    with journal.stopping_on_signals():
-        trainer.run(journal)
+    try:
+        with journal.stopping_on_signals():
+            trainer.run(journal)
+    except TrainingError:
+        # What was good is kept.
+        if fitted.folder is not None:
+            journal.save(trainer)
+        raise
     fitted.model, fitted.history = trainer.kept(), journal.history
     fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
     if fitted.folder is not None:
@@ -120,6 +126,7 @@ def _prepare(
     x = _forward(transform, rows)
     check_support(settings, x, rows.source)
     trainer = _trainer(settings, transform, x, None if held_out is None else _forward(transform, held_out))
+    trainer.names = rows.names
     return Run(trainer.model, settings, transform, _source(rows, held_out), folder), trainer
 
 

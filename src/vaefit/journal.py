@@ -87,6 +87,10 @@ class Journal:
         if self._signal is not None:
             self._stop(trainer)
 
+    def on_trouble(self, message: str) -> None:
+        """Tell it."""
+        self.display.notice(message)
+
     def save(self, trainer: Trainer) -> None:
         """Write the kept weights and a checkpoint."""
         self.fitted.model = trainer.kept()
@@ -108,7 +112,7 @@ class Journal:
 
     @contextmanager
     def stopping_on_signals(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM end the run, saved, after the steps under way; a second one ends it at once."""
+        """Let Ctrl-C and SIGTERM end the run, saved, after the steps under way; a second one at once."""
         if self.fitted.folder is None or threading.current_thread() is not threading.main_thread():
             yield
             return

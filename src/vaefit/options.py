@@ -61,8 +61,7 @@ class Option:
         if value is None and self.optional:
             return None
         if self.is_list:
-            given = [value] if isinstance(value, str) or not isinstance(value, Iterable) else value
-            return tuple(self._one(v) for v in given)
+            return tuple(self._one(v) for v in _entries(value))
         return self._one(value)
 
     def _one(self, value: Value) -> Value:
@@ -140,6 +139,11 @@ def _alternatives(declared: Any) -> tuple[Any, ...]:
     if get_origin(declared) in (Union, types.UnionType):
         return tuple(a for member in get_args(declared) for a in _alternatives(member))
     return (declared,)
+
+
+def _entries(value: Value) -> Iterable[Value]:
+    several = isinstance(value, Iterable) and not isinstance(value, str | Mapping)
+    return value if several else [value]
 
 
 def _convert(value: Value, wanted: type) -> Value:

@@ -96,7 +96,7 @@ def parse_share(validation: str) -> float | None:
         return None
     if not 0 <= share < 1:
         raise SettingsError(
-            f"validation must be a path or a share from 0 to below 1, found {validation}; try --validation 0.1"
+            f"validation must be a path or a share from 0 to below 1, found {validation}; try 0.1"
         )
     return share
 

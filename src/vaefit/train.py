@@ -6,7 +6,7 @@ validation, history, the learning rate's plateau, early stopping, and the choice
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -17,16 +17,20 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
 from vaefit.evaluate import Bound, Evaluator, dequantise
-from vaefit.model import VAE
+from vaefit.model import VAE, Terms
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
 
 # How long Python stays away: long enough to cost nothing, short enough for a lively progress bar.
 SECONDS_BETWEEN_LOOKS = 0.5
-FAILURES_IN_A_ROW = 100
+# A few bad steps are skipped; this many in a row mean that the weights have gone where nothing is finite.
+FAILURES_IN_A_ROW = 20
+RECOVERIES = 3
+RECOVERY_FACTOR = 0.1
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Progress:
     since_best: int = 0
     since_fall: int = 0
     rate_scale: float = 1.0
+    recoveries: int = 0
     seconds: float = 0.0
 
 
@@ -90,6 +95,9 @@ class Watcher(Protocol):
 
     def on_epoch(self, record: Mapping[str, Any], trainer: "Trainer") -> None:
         """An epoch is done."""
+
+    def on_trouble(self, message: str) -> None:
+        """Something went wrong and was mended."""
 
 
 @dataclass
@@ -104,6 +112,7 @@ class Trainer:
     plan: Plan
     x: Float[np.ndarray, "rows variables"]
     validation: Float[np.ndarray, "held_out variables"] | None = None
+    names: Sequence[str] | None = None
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
@@ -144,9 +153,8 @@ class Trainer:
         return eqx.combine(self.state.params, self._static)
 
     def kept(self) -> VAE:
-        """The model to keep: best on validation, or the last where there is no validation."""
-        params = self.best if self.validation is not None else self.state.params
-        return eqx.combine(jax.tree.map(jnp.asarray, params), self._static)
+        """The model to keep: best on validation, or that of the last epoch where there is no validation."""
+        return eqx.combine(jax.tree.map(jnp.asarray, self.best), self._static)
 
     def _run_epoch(self, watcher: Watcher) -> None:
         began, epoch = time.perf_counter(), self.progress.epoch
@@ -157,7 +165,8 @@ class Trainer:
             stop = min(done + self._steps_until_next_look(), self.steps_per_epoch)
             self._timed_chunk(order, done, stop)
             done = stop
-            self._check_failing()
+            if int(self.state.failing) >= FAILURES_IN_A_ROW:
+                self._recover(watcher, order)
             record = self._record(
                 epoch + 1, (done - first) * self.plan.batch_size, time.perf_counter() - began
             )
@@ -193,10 +202,12 @@ class Trainer:
         if record["best"]:
             progress.best_score, progress.best_epoch, progress.since_best = score, progress.epoch, 0
             progress.since_fall = 0
-            self.best = jax.device_get(self.state.params) if self.validation is not None else self.best
+            self._remember()
         else:
             progress.since_best += 1
             progress.since_fall += 1
+        if self.validation is None:
+            self._remember()
         self._lower_rate_on_plateau()
         watcher.on_epoch(record, self)
 
@@ -204,7 +215,8 @@ class Trainer:
         plan, progress = self.plan, self.progress
         if plan.plateau_patience and progress.since_fall >= plan.plateau_patience:
             least = plan.final_rate / float(self.schedule(jnp.float32(progress.epoch)))
-            progress.rate_scale = max(progress.rate_scale * plan.plateau_factor, min(least, 1.0))
+            lower = max(progress.rate_scale * plan.plateau_factor, least)
+            progress.rate_scale = min(progress.rate_scale, lower)
             progress.since_fall = 0
 
     def _stopped_early(self) -> bool:
@@ -225,20 +237,56 @@ class Trainer:
             "rate": rate,
             "distortion": distortion,
             "penalties": {name: total / counted for name, total in sums.penalties.items()},
-            "learning_rate": float(self.schedule(jnp.float32((step - 1) / self.steps_per_epoch)))
-            * self.progress.rate_scale,
+            "learning_rate": self._rate(step - 1),
             "rows_per_second": rows / seconds,
             "seconds": self.progress.seconds,
             "skipped": int(self.state.skipped),
         }
 
-    def _check_failing(self) -> None:
-        if int(self.state.failing) >= FAILURES_IN_A_ROW:
-            raise TrainingError(
-                f"the loss or its gradient was not finite for {FAILURES_IN_A_ROW} steps in a row, up to step "
-                f"{int(self.state.step)}; the weights kept so far are safe; try a smaller --learning-rate or "
-                f"--clip-norm 100"
-            )
+    def _remember(self) -> None:
+        self.best = jax.device_get(self.state.params)
+
+    def _recover(self, watcher: Watcher, order: Array) -> None:
+        """Go back to the last good weights with a smaller learning rate, or give up and say why."""
+        if self.progress.recoveries >= RECOVERIES:
+            raise TrainingError(self._why_it_failed(order))
+        self.progress.recoveries += 1
+        self.progress.rate_scale *= RECOVERY_FACTOR
+        # Copies: the compiled chunk overwrites its state, and `best` must live on.
+        params = jax.tree.map(lambda p: jnp.array(p, copy=True), self.best)
+        self.state = self.state._replace(
+            params=params, optimizer=self.optimizer.init(params), failing=jnp.zeros((), jnp.int32)
+        )
+        watcher.on_trouble(
+            f"{FAILURES_IN_A_ROW} steps in a row were not finite: back to the weights of epoch "
+            f"{self._remembered_epoch()}, learning rate times {self.progress.rate_scale:g} from here"
+        )
+
+    def _remembered_epoch(self) -> int:
+        return self.progress.best_epoch if self.validation is not None else self.progress.epoch
+
+    def _why_it_failed(self, order: Array) -> str:
+        step = int(self.state.step) - 1
+        slot = step - self.progress.epoch * self.steps_per_epoch
+        size = self.plan.batch_size
+        indices = np.asarray(order)[slot * size : (slot + 1) * size]
+        x, rows = self._data[np.maximum(indices, 0)], jnp.asarray(indices >= 0, jnp.float32)
+        terms, costs = jax.jit(self._terms_of_step)(self.state.params, x, rows, jnp.int32(step))
+        found = diagnose(terms, costs, x, rows)
+        where = f" in {self._named(indices[list(found.rows)])}" if found.rows else ""
+        return (
+            f"training stopped at step {step} (epoch {self.progress.epoch + 1}): {found.term} was not finite"
+            f"{where}, and {RECOVERIES} smaller learning rates did not help; likely cause: {found.cause}; the "
+            f"weights of epoch {self._remembered_epoch()} are kept; try --learning-rate "
+            f"{self._rate(step) * RECOVERY_FACTOR:.1e}"
+        )
+
+    def _named(self, indices: np.ndarray) -> str:
+        shown = [f"row {i + 1}" + (f" ({self.names[i]})" if self.names else "") for i in indices[:3]]
+        return ", ".join(shown) + (f" and {len(indices) - 3} more" if len(indices) > 3 else "")
+
+    def _rate(self, step: int) -> float:
+        return float(self.schedule(jnp.float32(step / self.steps_per_epoch))) * self.progress.rate_scale
 
     def _no_sums(self) -> Sums:
         # One buffer each: the compiled chunk overwrites them.
@@ -311,14 +359,9 @@ class Trainer:
         key: Key[Array, ""],
     ) -> tuple[Float[Array, ""], Sums]:
         """-objective + weighted penalties of one batch, and what to add to the epoch's sums."""
-        model: VAE = eqx.combine(params, self._static)
-        level_key, terms_key, penalty_key = jax.random.split(key, 3)
-        x = dequantise(x, self.plan.quantum, level_key)
-        terms = model.terms(x, None, terms_key, self.plan.samples, rows=rows, dropout=True)
+        terms, costs = self._terms(params, x, rows, key)
         loss = -terms.mean(self.objective(terms, epoch))
-        costs = {}
-        for number, (name, (weight, penalty)) in enumerate(self.penalties.items()):
-            costs[name] = penalty(terms, model, x, jax.random.fold_in(penalty_key, number))
+        for name, (weight, _) in self.penalties.items():
             loss = loss + weight * costs[name]
         counted = jnp.sum(rows)
         sums = Sums(
@@ -329,6 +372,32 @@ class Trainer:
             penalties={name: counted * cost for name, cost in costs.items()},
         )
         return loss, sums
+
+    def _terms(
+        self,
+        params: PyTree,
+        x: Float[Array, "batch variables"],
+        rows: Float[Array, " batch"],
+        key: Key[Array, ""],
+    ) -> tuple[Terms, dict[str, Float[Array, ""]]]:
+        model: VAE = eqx.combine(params, self._static)
+        level_key, terms_key, penalty_key = jax.random.split(key, 3)
+        x = dequantise(x, self.plan.quantum, level_key)
+        terms = model.terms(x, None, terms_key, self.plan.samples, rows=rows, dropout=True)
+        costs = {
+            name: penalty(terms, model, x, jax.random.fold_in(penalty_key, number))
+            for number, (name, (_, penalty)) in enumerate(self.penalties.items())
+        }
+        return terms, costs
+
+    def _terms_of_step(
+        self,
+        params: PyTree,
+        x: Float[Array, "batch variables"],
+        rows: Float[Array, " batch"],
+        step: Int[Array, ""],
+    ) -> tuple[Terms, dict[str, Float[Array, ""]]]:
+        return self._terms(params, x, rows, jax.random.fold_in(self._step_key, step))
 
 
 def _all_finite(tree: PyTree) -> Array:

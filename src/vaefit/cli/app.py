@@ -76,12 +76,13 @@ def fit(
     as_json: Json = False,
 ) -> None:
     """Fit a VAE to DATA and write a run folder."""
-    from vaefit.cli import display
     from vaefit.settings import Settings
 
     # Mistyped settings are answered before JAX is imported or a file is read.
     Settings.of(**settings)
     recipes.load(recipe).settings.with_(**settings)
+    from vaefit.cli import display
+
     screen = display.choose(quiet)
     _start(device, threads, screen)
     from vaefit import fitting

@@ -96,7 +96,7 @@ class Live:
     def _open(self, description: str, total: float | None, transient: bool = False) -> None:
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[beside]}"),
             _TimeLeft(),
         )

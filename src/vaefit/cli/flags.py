@@ -91,6 +91,8 @@ def _help(declared: Option) -> str:
         return text.removeprefix("weight of: ")
     if len(words(declared)) > 1:
         text += f" ({', '.join(words(declared))})"
+    if _counts(declared):
+        text += ", or none"
     default = _shown(declared.default)
     return f"{text} [{default}]" if default else text
 
@@ -109,7 +111,7 @@ def _metavar(declared: Option) -> str:
     if words(declared) or declared.name in _METAVARS:
         return _METAVARS.get(declared.name, "NAME")
     name = {int: "N", float: "X", str: "TEXT"}[declared.item]
-    return f"{name},{name},..." if declared.is_list and declared.item is int else name
+    return f"{name},{name},..." if _counts(declared) else name
 
 
 def _completer(declared: Option) -> Callable[[str], list[str]]:
@@ -120,6 +122,11 @@ def _completer(declared: Option) -> Callable[[str], list[str]]:
 
 
 def _split(declared: Option, value: Any) -> Any:
-    if declared.is_list and declared.item is int:
-        return [piece for entry in value for piece in entry.split(",")]
+    if _counts(declared):
+        return [piece for entry in value if entry != "none" for piece in entry.split(",")]
     return value
+
+
+def _counts(declared: Option) -> bool:
+    """Whether a flag takes several whole numbers."""
+    return declared.is_list and declared.item is int

@@ -8,6 +8,7 @@ from typer.exceptions import TyperException
 
 from vaefit.errors import VaefitError
 
+INTERRUPTED = 130  # what Typer makes of Ctrl-C
 _EXPECTED = {
     "int_parsing": "a whole number",
     "int_parsing_size": "a smaller whole number",
@@ -28,13 +29,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
         code = app(args=given or ["--help"], prog_name="vaefit", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        return _say("interrupted", code) if code == INTERRUPTED else code or 0
     except VaefitError as problem:
         return _say(str(problem), problem.exit_code)
     except TyperException as problem:
         return _say(f"{_one_line(problem)} (see --help)", 2)
-    except KeyboardInterrupt:
-        return _say("interrupted", 130)
     except MemoryError as problem:
         return _say(f"out of memory ({problem}); ask for fewer rows, samples or units", 2)
     except BrokenPipeError:

@@ -134,7 +134,8 @@ def _write(out: Path, write: Callable[[Path], Any]) -> None:
         write(temporary)
         temporary.replace(out)
     except OSError as problem:
-        raise RunError(f"cannot write {out}: {problem.strerror or problem}") from None
+        why = problem.strerror or str(problem).replace(temporary.name, out.name)
+        raise RunError(f"cannot write {out}: {why}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

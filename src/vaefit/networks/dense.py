@@ -5,7 +5,8 @@ from typing import ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+import numpy as np
+from jaxtyping import Array, Bool, Float, Key
 
 from vaefit.networks._base import Activations, Network
 from vaefit.options import option
@@ -74,16 +75,25 @@ class Dense(Network):
     def __call__(self, x: Float[Array, "*batch in"], key: Key[Array, ""] | None = None) -> Activations:
         """Run the layers; a key turns dropout on."""
         activation = ACTIVATIONS[self.activation]
-        keys = (
-            jax.random.split(key, len(self.weights))
-            if key is not None and self.keep_prob < 1
-            else [None] * len(self.weights)
-        )
+        kept = self._kept(x.shape[:-1], key)
         hidden = []
-        for weight, bias, layer_key in zip(self.weights[:-1], self.biases[:-1], keys[:-1], strict=True):
-            x = _dropout(activation(_affine(x, weight, bias)), self.keep_prob, layer_key)
+        for number, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
+            x = activation(_affine(x, weight, bias))
+            if kept:
+                x = jnp.where(kept[number], x / self.keep_prob, 0.0)
             hidden.append(x)
         return Activations(_affine(x, self.weights[-1], self.biases[-1]), tuple(hidden))
+
+    def _kept(self, batch: tuple[int, ...], key: Key[Array, ""] | None) -> list[Bool[Array, "*batch _"]]:
+        """Which units of each hidden layer dropout keeps; empty where there is none."""
+        if key is None or self.keep_prob == 1:
+            return []
+        units = [weight.shape[1] for weight in self.weights[:-1]]
+        # One draw for all layers compiles and runs faster than one each; 16 bits a unit instead of 32 halve
+        # its cost, and the probability is right to 1e-5.
+        bits = jax.random.bits(key, (*batch, sum(units)), jnp.uint16)
+        kept = bits < jnp.uint16(min(round(self.keep_prob * 65536), 65535))
+        return jnp.split(kept, np.cumsum(units)[:-1], axis=-1)
 
     def hidden_weights(self) -> tuple[Array, ...]:
         """All weight matrices but the last."""
@@ -102,11 +112,3 @@ class Dense(Network):
 
 def _affine(x: Array, weight: Array, bias: Array | None) -> Array:
     return x @ weight if bias is None else x @ weight + bias
-
-
-def _dropout(h: Array, keep_prob: float, key: Array | None) -> Array:
-    if key is None:
-        return h
-    # 16 random bits a unit instead of 32: half the cost, and the probability is right to 1e-5.
-    kept = jax.random.bits(key, h.shape, jnp.uint16) < jnp.uint16(min(round(keep_prob * 65536), 65535))
-    return jnp.where(kept, h / keep_prob, 0.0)
