@@ -1,6 +1,8 @@
 """Densities against scipy, KL against quadrature, gradients against finite differences; over every part."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -253,3 +255,15 @@ def test_the_start_at_the_datas_moments_has_them(sigma: str, activation: str) ->
     p = part(bias)
     np.testing.assert_allclose(p.mean, mean, rtol=1e-5)
     np.testing.assert_allclose(np.sqrt(p.variance), sd, rtol=1e-4)
+
+
+def test_the_worked_example_of_the_contributing_guide_works() -> None:
+    guide = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+    code = guide.split("```python\n")[1].split("```")[0]
+    space: dict[str, Any] = {"__name__": "worked_example"}
+    exec(code, space)
+    part = space["Laplace"](dim=DIM, scale_min=0.01)
+    output, x = np.linspace(-1, 1, 2 * DIM), np.linspace(-2, 2, DIM)
+    scale = 0.01 + np.log1p(np.exp(output[DIM:]))
+    expected = scipy.stats.laplace.logpdf(x, output[:DIM], scale)
+    np.testing.assert_allclose(part(jnp.asarray(output)).log_prob(jnp.asarray(x)), expected, rtol=1e-5)

@@ -23,6 +23,7 @@ from vaefit.data import Dataset, Transform
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
 from vaefit.journal import Journal
+from vaefit.model import VAE
 from vaefit.run import Run
 from vaefit.settings import Settings
 from vaefit.settle import Settled, check_support, parse_share, parse_size, settle
@@ -36,13 +37,15 @@ def fit(
     out: str | Path | None = None,
     recipe: str = "default",
     force: bool = False,
+    init_from: str | Path | None = None,
     display: Display | None = None,
     **settings: Any,
 ) -> Run:
     """Fit a VAE to rows: a path, a NumPy array, or a data set.
 
     `settings` are those of `vaefit fit --help`, on top of the recipe's. With `out` the run folder is written
-    as training goes on, and pictures at its end.
+    as training goes on, and pictures at its end. With `init_from` training starts at another run's weights,
+    and its settings (but for those of its data) stand in for the recipe's.
 
     Raises:
         VaefitError: the data or a setting cannot be used, or training came to nothing; the message says why.
@@ -55,20 +58,33 @@ def fit(
     ((200, 2), (3, 4))
     """
     display = display or Silent()
-    chosen = recipes.load(recipe).settings.with_(**settings)
+    earlier = None if init_from is None else run.load(init_from)
+    base = recipes.load(recipe).settings if earlier is None else _inherited(earlier.settings)
+    chosen = base.with_(**settings)
     folder = Path(out).expanduser() if out is not None else None
     if folder is not None:
         run.check_free(folder, force)
+        _check_outside(folder, rows)
     backend.configure()
     train_rows, held_out = _read_and_split(rows, chosen, display)
     settled = settle(chosen, train_rows, set(settings))
-    fitted, trainer = _prepare(settled, train_rows, held_out)
+    fitted, trainer = _prepare(settled, train_rows, held_out, earlier)
     for message in settled.notices:
         display.notice(message)
     journal = Journal(fitted, display)
     if folder is not None:
         journal.begin(folder)
     return _train(fitted, trainer, journal, train_rows if held_out is None else held_out)
+
+
+def _check_outside(folder: Path, rows: object) -> None:
+    if not isinstance(rows, str | Path) or not Path(rows).expanduser().is_dir():
+        return
+    if folder.resolve().is_relative_to(Path(rows).expanduser().resolve()):
+        raise RunError(
+            f"{folder} lies inside the data, {rows}: its pictures would be read as data next time; choose "
+            "another --out"
+        )
 
 
 def resume(
@@ -89,10 +105,11 @@ def resume(
         fitted.settings = fitted.settings.with_(epochs=epochs)
     if rows is None and fitted.source.get("path") == "array":
         raise RunError(f"{folder} was fitted to an array, not to files; expected the same array as rows")
-    train_rows, held_out = _read_and_split(rows or fitted.source["path"], fitted.settings, display)
-    fitted, trainer = _prepare(
-        Settled(fitted.settings, fitted.transform, ()), train_rows, held_out, fitted.folder
+    train_rows, held_out = _read_and_split(
+        fitted.source["path"] if rows is None else rows, fitted.settings, display
     )
+    fitted, trainer = _prepare(Settled(fitted.settings, fitted.transform, ()), train_rows, held_out, fitted)
+    fitted.folder = Path(folder)
     journal = Journal(fitted, display)
     journal.take_up(trainer)
     fitted.save_settings()
@@ -111,6 +128,11 @@ def _train(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> R
             journal.save(trainer)
         raise
     fitted.model, fitted.history = trainer.kept(), journal.history
+    if trainer.validation is not None and trainer.progress.best_epoch == 0:
+        journal.display.notice(
+            "no epoch was better than the start on the validation rows: the start is kept; try a smaller "
+            "--learning-rate"
+        )
     fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
     if fitted.folder is not None:
         journal.save(trainer)
@@ -120,14 +142,28 @@ def _train(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> R
 
 
 def _prepare(
-    settled: Settled, rows: Dataset, held_out: Dataset | None, folder: Path | None = None
+    settled: Settled, rows: Dataset, held_out: Dataset | None, earlier: Run | None = None
 ) -> tuple[Run, Trainer]:
-    settings, transform = settled.settings, settled.transform
+    """The model and its trainer; an earlier run gives its transform and weights."""
+    settings, transform = settled.settings, settled.transform if earlier is None else earlier.transform
     x = _forward(transform, rows)
     check_support(settings, x, rows.source)
-    trainer = _trainer(settings, transform, x, None if held_out is None else _forward(transform, held_out))
+    model = _model(settings, x) if earlier is None else earlier.model_with(settings)
+    validation = None if held_out is None else _forward(transform, held_out)
+    trainer = _trainer(settings, transform, model, x, validation)
     trainer.names = rows.names
-    return Run(trainer.model, settings, transform, _source(rows, held_out), folder), trainer
+    return Run(model, settings, transform, _source(rows, held_out)), trainer
+
+
+def _inherited(settings: Settings) -> Settings:
+    """The settings that go with weights: all but those of their data and its schedule."""
+    of_data = {"validation", "include", "limit", "key", "skip_bad", "schedule_epochs"}
+    return Settings.of(**{n: v for n, v in settings.given().items() if n not in of_data})
+
+
+def _model(settings: Settings, x: Float[np.ndarray, "rows variables"]) -> VAE:
+    model = build_model(settings, x.shape[1], jax.random.fold_in(jax.random.key(settings.seed), 0))
+    return initialise.at_data_moments(model, x) if settings.start == "data" else model
 
 
 def _read_and_split(rows: object, settings: Settings, display: Display) -> tuple[Dataset, Dataset | None]:
@@ -168,12 +204,10 @@ def _forward(transform: Transform, rows: Dataset) -> Float[np.ndarray, "rows var
 def _trainer(
     settings: Settings,
     transform: Transform,
+    model: VAE,
     x: Float[np.ndarray, "rows variables"],
     validation: Float[np.ndarray, "held_out variables"] | None,
 ) -> Trainer:
-    model = build_model(settings, x.shape[1], jax.random.fold_in(jax.random.key(settings.seed), 0))
-    if settings.start == "data":
-        model = initialise.at_data_moments(model, x)
     objective = build_objective(settings)
     if objective.needs_each_sample and model.likelihood.joint:
         raise SettingsError(

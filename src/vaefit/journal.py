@@ -24,8 +24,6 @@ from vaefit.train import Progress, Trainer
 
 CHECKPOINT = Path("checkpoint")
 PROGRESS = CHECKPOINT / "progress.json"
-# Epochs shorter than this share a checkpoint: at most these seconds are lost to a `kill -9`.
-SECONDS_BETWEEN_SAVES = 5.0
 
 
 class Journal:
@@ -42,8 +40,15 @@ class Journal:
         self._saved_at = time.monotonic()
 
     def begin(self, folder: Path) -> None:
-        """Start a new run folder; an earlier run's files there are removed."""
-        _clear(folder)
+        """Start a new run folder; an earlier run's files there are removed.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        try:
+            _clear(folder)
+        except OSError as problem:
+            raise RunError(f"cannot write to {folder}: {problem.strerror}; choose another --out") from None
         self.fitted.save(folder)
         write_atomically(folder / run.HISTORY, "")
 
@@ -51,11 +56,13 @@ class Journal:
         """Put a trainer where the folder's checkpoint left it, and the history with it.
 
         Raises:
-            RunError: there is no checkpoint, it is damaged, or the data have changed since.
+            RunError: the checkpoint is damaged, or the data have changed since.
         """
         folder = self._folder
         if not (folder / PROGRESS).exists():
-            raise RunError(f"{folder} has no checkpoint to resume from; expected {folder / PROGRESS}")
+            # Killed before its first checkpoint: the run begins again.
+            write_atomically(folder / run.HISTORY, "")
+            return
         saved = read_json(folder / PROGRESS)
         if saved.get("data") != fingerprint(trainer):
             raise RunError(
@@ -63,10 +70,10 @@ class Journal:
                 "data, or start a new run"
             )
         like = {"state": trainer.state, "best": trainer.best}
-        arrays = load_tree(folder / CHECKPOINT / saved["arrays"], like)
+        arrays = load_tree(folder / CHECKPOINT / Path(str(saved.get("arrays"))).name, like)
         trainer.state = jax.tree.map(jnp.asarray, arrays["state"])
         trainer.best = arrays["best"]
-        trainer.progress = Progress(**saved["progress"])
+        trainer.progress = _progress(saved, folder)
         self.history = run.read_history(folder)[: saved["history"]]
         write_atomically(folder / run.HISTORY, "".join(json.dumps(r) + "\n" for r in self.history))
 
@@ -81,7 +88,7 @@ class Journal:
         self.history.append(dict(record))
         if self.fitted.folder is not None:
             append_line(self._folder / run.HISTORY, json.dumps(record))
-            if time.monotonic() - self._saved_at >= SECONDS_BETWEEN_SAVES:
+            if time.monotonic() - self._saved_at >= self.fitted.settings.checkpoint_seconds:
                 self.save(trainer)
         self.display.on_epoch(record)
         if self._signal is not None:
@@ -141,6 +148,13 @@ class Journal:
             f"{trainer.plan.epochs}; all is saved; go on with: vaefit fit --resume {self._folder}",
             exit_code=128 + self._signal,
         )
+
+
+def _progress(saved: dict[str, Any], folder: Path) -> Progress:
+    try:
+        return Progress(**saved["progress"])
+    except (KeyError, TypeError) as problem:
+        raise RunError(f"{folder / PROGRESS} is damaged: {problem}; start a new run") from None
 
 
 def fingerprint(trainer: Trainer) -> str:

@@ -28,8 +28,8 @@ Input | mean of 50 outputs | ten of them, for ten rows{of_validation}.
 {settings}
 
 All settings are in `settings.toml`, the numbers of every epoch in `history.jsonl`, the weights in
-`model.safetensors` (readable with the safetensors package alone), the way from raw values to network inputs in
-`transform.json`.
+`model.safetensors` (readable with the safetensors package alone), the way from raw values to network inputs
+in `transform.json`.
 
 ## Use
 

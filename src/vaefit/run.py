@@ -153,6 +153,15 @@ class Run:
         """Whether images were turned grey to fit."""
         return self.settings.grayscale
 
+    def model_with(self, settings: Settings) -> VAE:
+        """This run's weights in the model of other settings.
+
+        Raises:
+            RunError: their networks are not the same.
+        """
+        assert self.folder is not None
+        return _load_model(settings, self.transform.dim, self.folder / WEIGHTS)
+
     def save(self, folder: str | Path) -> "Run":
         """Write weights, transform and settings; every file is whole or not there.
 
@@ -208,21 +217,26 @@ def load(folder: str | Path) -> Run:
     transform = data.transform_from_dict(read_json(folder / TRANSFORM))
     try:
         settings = Settings.of(**saved["settings"])
-        skeleton = eqx.filter_eval_shape(build_model, settings, transform.dim, jax.random.key(0))
+        model = _load_model(settings, transform.dim, folder / WEIGHTS)
     except SettingsError as problem:
         raise RunError(f"{folder / SETTINGS} does not suit this vaefit: {problem}") from None
-    arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
-    weights = jax.tree.map(jnp.asarray, load_tree(folder / WEIGHTS, arrays))
-    run = Run(eqx.combine(weights, static), settings, transform, saved.get("data", {}), folder)
+    run = Run(model, settings, transform, saved.get("data", {}), folder)
     run.history = read_history(folder)
     return run
+
+
+def _load_model(settings: Settings, dim: int, path: Path) -> VAE:
+    skeleton = eqx.filter_eval_shape(build_model, settings, dim, jax.random.key(0))
+    arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    return eqx.combine(jax.tree.map(jnp.asarray, load_tree(path, arrays)), static)
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
     """The epochs' records; a line cut short by a killed process ends the list."""
     records = []
     path = folder / HISTORY
-    for line in path.read_text().splitlines() if path.exists() else []:
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    for line in text.splitlines():
         try:
             records.append(json.loads(line))
         except ValueError:
@@ -240,8 +254,11 @@ def check_free(folder: Path, force: bool) -> None:
         raise RunError(f"{folder} is a file; expected a folder for the run; choose another --out")
     if force or not folder.exists() or not any(folder.iterdir()):
         return
-    what = "another run" if (folder / SETTINGS).exists() else "other files"
-    raise RunError(f"{folder} holds {what}; choose another --out, or --force to overwrite the run there")
+    if (folder / SETTINGS).exists():
+        raise RunError(f"{folder} holds another run; choose another --out, or --force to overwrite it")
+    raise RunError(
+        f"{folder} holds other files; choose another --out, or --force to write the run beside them"
+    )
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:

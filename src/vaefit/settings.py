@@ -5,6 +5,7 @@ found by `vaefit.catalogue`. No JAX is imported.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -77,7 +78,10 @@ class Settings:
     early_stopping: int = option(
         20, "stop after this many epochs without a better validation ELBO; 0: never", at_least=0
     )
-    seed: int = option(0, "the one seed", at_least=0)
+    checkpoint_seconds: float = option(
+        5.0, "epochs shorter than this share a checkpoint; 0: one after every epoch", at_least=0.0
+    )
+    seed: int = option(0, "the one seed", at_least=0, at_most=2**32 - 1)
     # data
     validation: str = option("0.1", "share of rows kept for validation, 0 for none, or a path to other data")
     validation_by: Literal["block", "random", "group"] = option(
@@ -180,7 +184,10 @@ class Settings:
             )
         try:
             pairs = [stage.split(":") for stage in self.stages]
-            return sorted((float(epoch), float(rate)) for epoch, rate in pairs)
+            stages = sorted((float(epoch), float(rate)) for epoch, rate in pairs)
+            if not all(epoch >= 0 and 0 < rate < math.inf for epoch, rate in stages):
+                raise ValueError
+            return stages
         except ValueError:
             raise SettingsError(
                 f"a stage is EPOCH:RATE, for example 50:1e-4, found {', '.join(self.stages)}"

@@ -40,6 +40,11 @@ def settle(settings: Settings, rows: Dataset, asked: set[str]) -> Settled:
             f"likelihood {settings.likelihood} on grey values: its ELBO is a cross-entropy, no log-likelihood"
         )
     _check_asked(settings, asked)
+    _check_samples(settings)
+    if settings.dequantise and transform.kind != "pixels":
+        raise SettingsError(
+            f"dequantise is for pixels with levels, found {_described(transform)}; leave it out"
+        )
     if settings.schedule_epochs is None:
         settings = settings.with_(schedule_epochs=settings.epochs)
     return Settled(settings, transform, (*notices, *transform.notices))
@@ -112,12 +117,21 @@ def _described(transform: Transform) -> str:
     levels = getattr(transform, "levels", None)
     if levels:
         return f"pixels of {levels} levels" + (", dequantised" if transform.quantum else "")
-    return "standardised columns" if transform.kind == "standardise" else "values in [0, 1]"
+    names = {"standardise": "standardised columns", "two-valued": "two-valued data"}
+    return names.get(transform.kind, "values in [0, 1]")
 
 
 def _is_cross_entropy(settings: Settings, transform: Transform) -> bool:
     likelihood = find("likelihood", settings.likelihood).load()
     return likelihood.discrete and transform.kind in ("pixels", "unit-interval")
+
+
+def _check_samples(settings: Settings) -> None:
+    if settings.samples < 2 and find("likelihood", settings.likelihood).load().joint:
+        raise SettingsError(
+            f"likelihood {settings.likelihood} takes mean and variance over several outputs for a row, found "
+            f"samples {settings.samples}; choose --samples 10"
+        )
 
 
 def _check_asked(settings: Settings, asked: set[str]) -> None:

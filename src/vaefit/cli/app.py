@@ -23,6 +23,10 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run,
 Data = Annotated[
     str, typer.Argument(metavar="DATA", help="folder or archive of images, image, .npy, .npz, .csv, ...")
 ]
+OptionalData = Annotated[
+    str | None,
+    typer.Argument(metavar="DATA", help="folder or archive of images, image, .npy, .npz, .csv, ..."),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="file to write")]
 Include = Annotated[
     list[str] | None,
@@ -55,12 +59,13 @@ def _root(
     cls=Command,
     epilog="""vaefit fit faces/ --out runs/faces
 vaefit fit digits.npz --key images --latent-dim 2 --encoder-layers 256,64 --decoder-layers 64,256
-vaefit fit faces.tar.gz --include 'train/face/*' --recipe faces-2016 --epochs 30""",
+vaefit fit faces.tar.gz --include 'train/face/*' --recipe faces-2016 --epochs 30
+vaefit fit --resume runs/faces --epochs 200""",
 )
 @with_settings
 def fit(
     *,
-    rows: Data,
+    rows: OptionalData = None,
     settings: dict[str, Any],
     out: Annotated[
         Path | None,
@@ -70,6 +75,15 @@ def fit(
     ] = None,
     recipe: Annotated[str, typer.Option(metavar="NAME|FILE", help="see `vaefit recipes`")] = "default",
     force: Annotated[bool, typer.Option("--force", help="overwrite a run in the folder")] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="go on with a run, its data and settings; --epochs is the new total"
+        ),
+    ] = None,
+    init_from: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="start from the weights and settings of another run")
+    ] = None,
     device: Device = None,
     threads: Threads = None,
     quiet: Quiet = False,
@@ -81,15 +95,31 @@ def fit(
     # Mistyped settings are answered before JAX is imported or a file is read.
     Settings.of(**settings)
     recipes.load(recipe).settings.with_(**settings)
+    if resume is not None:
+        given = {"DATA": rows, "--out": out, "--init-from": init_from, "--force": force, **settings}
+        _check_resume({name for name, value in given.items() if value and name != "epochs"}, recipe)
+    elif rows is None:
+        raise SettingsError("expected DATA to fit, or --resume RUN; found neither (see --help)")
     from vaefit.cli import display
 
     screen = display.choose(quiet)
     _start(device, threads, screen)
     from vaefit import fitting
 
-    folder = out or _next_free(rows)
     try:
-        fitted = fitting.fit(rows, out=folder, recipe=recipe, force=force, display=screen, **settings)
+        if resume is not None:
+            fitted = fitting.resume(resume, epochs=settings.get("epochs"), display=screen)
+        else:
+            assert rows is not None
+            fitted = fitting.fit(
+                rows,
+                out=out or _next_free(rows),
+                recipe=recipe,
+                force=force,
+                init_from=init_from,
+                display=screen,
+                **settings,
+            )
     finally:
         screen.close()
     if as_json:
@@ -259,6 +289,15 @@ def _shown(value: Any) -> str:
         if isinstance(value, bool)
         else str(value)
     )
+
+
+def _check_resume(given: set[str], recipe: str) -> None:
+    extra = sorted(given | ({"--recipe"} if recipe != "default" else set()))
+    if extra:
+        raise SettingsError(
+            f"--resume goes on with the run's own data and settings, found {', '.join(extra)}; only --epochs "
+            "may be given with it (--init-from starts a new run from old weights)"
+        )
 
 
 def _start(device: str | None, threads: int | None, screen: Any) -> None:

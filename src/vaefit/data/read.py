@@ -47,6 +47,8 @@ def read(
 
 
 def _existing(path: str | Path) -> Path:
+    if not str(path):
+        raise DataError("expected a path, found an empty one; for the current folder say .")
     try:
         path = Path(path).expanduser()
         if path.is_dir() or path.is_file():

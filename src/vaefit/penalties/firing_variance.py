@@ -15,8 +15,8 @@ class FiringVariance(Penalty):
     r"""Squared distance of the units' mean squared softmax from a target (firing variance).
 
     $(a + b - t)^2$, with a the sum over the encoder's hidden layers of the mean over batch and units of
-    $\mathrm{softmax}(h)^2$ (h after dropout), divided by the length of its list of layer sizes, b the same for
-    the decoder with its output included.
+    $\mathrm{softmax}(h)^2$ (h after dropout), divided by the length of its list of layer sizes; b the
+    same for the decoder with its output included.
     """
 
     reference: ClassVar[str] = "the 2016 post's program (firing_variance)"

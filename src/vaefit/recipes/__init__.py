@@ -2,13 +2,12 @@
 
 import tomllib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from vaefit.errors import SettingsError
 from vaefit.options import unknown
-from vaefit.settings import Settings
+from vaefit.settings import Settings, options
 
 FOLDER = Path(__file__).parent
 
@@ -25,7 +24,7 @@ class Recipe:
     @property
     def differs(self) -> dict[str, Any]:
         """The settings in which it differs from the default."""
-        return self.settings.given()
+        return {n: v for n, v in self.settings.given().items() if v != options()[n].default}
 
 
 def names() -> list[str]:
@@ -51,7 +50,6 @@ def load(name_or_path: str) -> Recipe:
     raise SettingsError(unknown("recipe", name_or_path, names()) + ", or a path ending in .toml")
 
 
-@cache
 def _read(path: Path) -> Recipe:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
