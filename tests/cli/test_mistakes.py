@@ -72,7 +72,7 @@ MISTAKES = [
     ((*TABLE, "--validation", "larger.npy"), "larger.npy: expected data like those fitted"),
     ((*TABLE, "--likelihood", "bernoulli"), "likelihood bernoulli expects values from 0 to 1"),
     # flags, settings, recipes
-    (("fit",), "Missing argument 'DATA'"),
+    (("fit",), "expected DATA to fit"),
     (("ft", "digits"), "No such command 'ft'. Did you mean 'fit'?"),
     (("sample", "run"), "Missing option '--out'"),
     ((*FIT, "--latent-dm", "3"), "--latent-dim"),

@@ -24,7 +24,9 @@ def given(vaefit, monkeypatch, *arguments):
     monkeypatch.setattr(fitting, "fit", fit)
     said = vaefit("fit", "data", *arguments)
     assert calls, said.err
-    keywords = {k: v for k, v in calls[0].items() if k not in ("out", "force", "display", "recipe", "resume")}
+    keywords = {
+        k: v for k, v in calls[0].items() if k not in ("out", "force", "display", "recipe", "init_from")
+    }
     return keywords, said
 
 
