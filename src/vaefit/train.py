@@ -333,21 +333,23 @@ class Trainer:
             state.params, x, rows, epoch, key
         )
         finite = jnp.isfinite(loss) & _all_finite(gradient)
-        updates, optimizer = self.optimizer.update(
-            gradient, state.optimizer, state.params, learning_rate=rate_scale * self.schedule(epoch)
-        )
-        params = optax.apply_updates(state.params, updates)
-        good = State(
-            params,
-            optimizer,
-            state.step,
-            jax.tree.map(jnp.add, state.sums, sums),
-            state.skipped,
-            jnp.zeros_like(state.failing),
-        )
-        bad = state._replace(skipped=state.skipped + 1, failing=state.failing + 1)
-        chosen = jax.tree.map(lambda g, b: jnp.where(finite, g, b), good, bad)
-        return chosen._replace(step=state.step + 1)
+
+        def update(state: State) -> State:
+            updates, optimizer = self.optimizer.update(
+                gradient, state.optimizer, state.params, learning_rate=rate_scale * self.schedule(epoch)
+            )
+            return state._replace(
+                params=optax.apply_updates(state.params, updates),
+                optimizer=optimizer,
+                sums=jax.tree.map(jnp.add, state.sums, sums),
+                failing=jnp.zeros_like(state.failing),
+            )
+
+        def skip(state: State) -> State:
+            return state._replace(skipped=state.skipped + 1, failing=state.failing + 1)
+
+        # A branch, not a choice of numbers: choosing would read and write all weights once more.
+        return jax.lax.cond(finite, update, skip, state)._replace(step=state.step + 1)
 
     def loss(
         self,
