@@ -11,6 +11,8 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
 
@@ -30,12 +32,12 @@ def build():
     """The graph: the input and the training operation."""
     x = tf1.placeholder(tf.float32, [None, ENCODER[0]])
     h = x
-    for n_in, n_out in zip(ENCODER[:-1], ENCODER[1:], strict=True):
+    for n_in, n_out in itertools.pairwise(ENCODER):
         h = tf1.nn.dropout(tf.nn.elu(h @ weight(n_in, n_out)), rate=1 - KEEP)
     mean, v = h @ weight(ENCODER[-1], LATENT), tf.exp(h @ weight(ENCODER[-1], LATENT))
     noise = tf.random.normal([SAMPLES * BATCH, LATENT])
     z = tf.tile(mean, [SAMPLES, 1]) + tf.tile(v, [SAMPLES, 1]) * noise
-    for n_in, n_out in zip(DECODER[:-2], DECODER[1:-1], strict=True):
+    for n_in, n_out in itertools.pairwise(DECODER):
         z = tf1.nn.dropout(tf.nn.elu(z @ weight(n_in, n_out)), rate=1 - KEEP)
     out = tf.reshape(tf.sigmoid(z @ weight(DECODER[-2], DECODER[-1])), [SAMPLES, BATCH, -1])
     m = tf.reduce_mean(out, axis=0)
