@@ -5,7 +5,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYRIGHT_PYTHON_GLOBAL_NODE := 0
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test check format clean bench soak
 
 install: .venv/installed
 
@@ -25,6 +25,18 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+soak: install
+	VAEFIT_SOAK_KILLS=50 $(BIN)/pytest tests/test_resume.py -k killed
+	VAEFIT_FUZZ_CASES=10000 $(BIN)/pytest -n 2 tests/test_fuzz.py
+
+bench: install benchmarks/.venv/installed
+	$(BIN)/python benchmarks/post_step.py
+
+benchmarks/.venv/installed: benchmarks/requirements.txt
+	test -x benchmarks/.venv/bin/python || $(PYTHON) -m venv benchmarks/.venv
+	benchmarks/.venv/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	touch $@
 
 format: install
 	$(BIN)/ruff check --fix .

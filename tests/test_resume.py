@@ -1,6 +1,7 @@
 """A run that is stopped or killed, and taken up again, is the run that was never stopped: to the bit."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 from vaefit import RunError, fit, load
 from vaefit.fitting import resume
 
+# `make soak` kills 50 times.
+KILLS = int(os.environ.get("VAEFIT_SOAK_KILLS", "3"))
 SETTINGS = (
     "--latent-dim 2 --encoder-layers 16 --decoder-layers 16 --batch-size 20 --epochs 400 --early-stopping 0 "
     "--checkpoint-seconds 0 --seed 5 --schedule plateau --plateau-patience 3"
@@ -74,7 +77,7 @@ def test_killed_at_random_moments_and_resumed(whole: tuple[Path, Path], tmp_path
     table, uninterrupted = whole
     run, chance = tmp_path / "run", random.Random(1)
     process = start("fit", str(table), "--out", str(run), *SETTINGS)
-    for _ in range(3):
+    for _ in range(KILLS):
         wait_for_epochs(run, chance.randrange(2, 60), process)
         time.sleep(chance.uniform(0.0, 0.05))
         process.send_signal(signal.SIGKILL)
