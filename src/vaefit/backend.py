@@ -18,10 +18,7 @@ def configure(device: str | None = None, threads: int | None = None) -> list[str
         SettingsError: JAX has started already on another device, or the device is not one of cpu, gpu, tpu.
     """
     notices = []
-    os.environ.setdefault(
-        "JAX_COMPILATION_CACHE_DIR", str(Path(platformdirs.user_cache_dir("vaefit")) / "jax")
-    )
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    _use_cache()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if device is not None:
         _choose_device(device)
@@ -44,6 +41,20 @@ def check_device() -> str:
         asked = os.environ.get("JAX_PLATFORMS", "")
         reason = str(problem).splitlines()[0]
         raise SettingsError(f"no device {asked!r} here ({reason}); use --device cpu") from None
+
+
+def _use_cache() -> None:
+    folder = str(Path(platformdirs.user_cache_dir("vaefit")) / "jax")
+    chosen = "JAX_COMPILATION_CACHE_DIR" in os.environ
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    if "jax" in sys.modules and not chosen:
+        # JAX read its environment when it was imported: a notebook may have done that first.
+        import jax
+
+        if jax.config.jax_compilation_cache_dir is None:
+            jax.config.update("jax_compilation_cache_dir", folder)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 def _choose_device(device: str) -> None:

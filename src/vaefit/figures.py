@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from vaefit.data import Dataset, Transform
 from vaefit.errors import DataError
+from vaefit.folder import write_atomically
 from vaefit.run import Reconstruction, Run
-from vaefit.storage import write_atomically
 
 MOST_ROWS, MOST_SAMPLES = 10, 10
 GAP = 1  # pixels of the data between the tiles of a mosaic

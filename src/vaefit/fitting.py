@@ -1,9 +1,10 @@
 """`fit`: from data and settings to a run, the whole way."""
 
+import contextlib
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,12 +23,14 @@ from vaefit.assemble import (
 from vaefit.data import Dataset, Transform
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
+from vaefit.folder import README, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
 from vaefit.run import Run
 from vaefit.settings import Settings
 from vaefit.settle import Settled, check_support, parse_share, parse_size, settle
-from vaefit.storage import write_atomically
+from vaefit.tensorboard import FOLDER as BOARD
+from vaefit.tensorboard import Board, clear
 from vaefit.train import Trainer, final_bounds
 
 
@@ -38,6 +41,7 @@ def fit(
     recipe: str = "default",
     force: bool = False,
     init_from: str | Path | None = None,
+    tensorboard: bool = False,
     display: Display | None = None,
     **settings: Any,
 ) -> Run:
@@ -45,7 +49,8 @@ def fit(
 
     `settings` are those of `vaefit fit --help`, on top of the recipe's. With `out` the run folder is written
     as training goes on, and pictures at its end. With `init_from` training starts at another run's weights,
-    and its settings (but for those of its data) stand in for the recipe's.
+    and its settings (but for those of its data) stand in for the recipe's. With `tensorboard` the run folder
+    has event files too.
 
     Raises:
         VaefitError: the data or a setting cannot be used, or training came to nothing; the message says why.
@@ -58,23 +63,58 @@ def fit(
     ((200, 2), (3, 4))
     """
     display = display or Silent()
+    folder = Path(out).expanduser() if out is not None else None
+    if folder is not None:
+        check_out(folder, rows, force)
+    elif tensorboard:
+        raise SettingsError("tensorboard writes into the run folder, found no out; give out, a folder")
+    fitted, trainer, shown = prepare(rows, recipe=recipe, init_from=init_from, display=display, **settings)
+    journal = Journal(fitted, display)
+    if folder is not None:
+        journal.begin(folder)
+        clear(folder / BOARD)
+    return _train(fitted, trainer, journal, shown, tensorboard)
+
+
+class Prepared(NamedTuple):
+    """All that training needs: the run so far, its trainer, and the rows to show at the end."""
+
+    fitted: Run
+    trainer: Trainer
+    shown: Dataset
+
+
+def prepare(
+    rows: object, *, recipe: str, init_from: str | Path | None, display: Display, **settings: Any
+) -> Prepared:
+    """All that `fit` does before training: data read, settings settled, model built; nothing is written.
+
+    Raises:
+        VaefitError: the data or a setting cannot be used; the message says why.
+    """
     earlier = None if init_from is None else run.load(init_from)
     base = recipes.load(recipe).settings if earlier is None else _inherited(earlier.settings)
     chosen = base.with_(**settings)
-    folder = Path(out).expanduser() if out is not None else None
-    if folder is not None:
-        run.check_free(folder, force)
-        _check_outside(folder, rows)
+    if parse_share(chosen.validation) is None:
+        # Kept whole, so that the run can be taken up from any folder.
+        chosen = chosen.with_(validation=str(Path(chosen.validation).expanduser().resolve()))
     backend.configure()
     train_rows, held_out = _read_and_split(rows, chosen, display)
     settled = settle(chosen, train_rows, set(settings))
     fitted, trainer = _prepare(settled, train_rows, held_out, earlier)
     for message in settled.notices:
         display.notice(message)
-    journal = Journal(fitted, display)
-    if folder is not None:
-        journal.begin(folder)
-    return _train(fitted, trainer, journal, train_rows if held_out is None else held_out)
+    return Prepared(fitted, trainer, train_rows if held_out is None else held_out)
+
+
+def check_out(folder: Path, rows: object, force: bool) -> None:
+    """See that a run of these rows may be written to a folder.
+
+    Raises:
+        RunError: another run or other files are there, or it lies inside the data.
+    """
+    check_free(folder, force)
+    _check_outside(folder, rows)
 
 
 def _check_outside(folder: Path, rows: object) -> None:
@@ -88,7 +128,12 @@ def _check_outside(folder: Path, rows: object) -> None:
 
 
 def resume(
-    folder: str | Path, rows: object = None, *, epochs: int | None = None, display: Display | None = None
+    folder: str | Path,
+    rows: object = None,
+    *,
+    epochs: int | None = None,
+    tensorboard: bool = False,
+    display: Display | None = None,
 ) -> Run:
     """Take up a run where its last checkpoint left it; `epochs` is the new total.
 
@@ -113,10 +158,22 @@ def resume(
     journal = Journal(fitted, display)
     journal.take_up(trainer)
     fitted.save_settings()
-    return _train(fitted, trainer, journal, train_rows if held_out is None else held_out)
+    return _train(fitted, trainer, journal, train_rows if held_out is None else held_out, tensorboard)
 
 
-def _train(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> Run:
+def _train(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset, tensorboard: bool) -> Run:
+    if not tensorboard:
+        return _train_and_finish(fitted, trainer, journal, shown)
+    assert fitted.folder is not None
+    board = Board(journal.display, fitted.folder / BOARD, journal.history)
+    journal.display = board
+    with contextlib.closing(board):
+        _train_and_finish(fitted, trainer, journal, shown)
+        board.finish(fitted, shown)
+    return fitted
+
+
+def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> Run:
     began, seconds_before = time.perf_counter(), trainer.progress.seconds
     journal.display.started(fitted.settings.epochs)
     try:
@@ -137,7 +194,7 @@ def _train(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> R
     if fitted.folder is not None:
         journal.save(trainer)
         figures.write_all(fitted, shown, fitted.folder)
-        write_atomically(fitted.folder / "README.md", readme.text(fitted))
+        write_atomically(fitted.folder / README, readme.text(fitted))
     return fitted
 
 

@@ -15,15 +15,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vaefit import run
 from vaefit.display import Display
 from vaefit.errors import Interrupted, RunError
+from vaefit.folder import (
+    CHECKPOINT,
+    HISTORY,
+    PROGRESS,
+    README,
+    SETTINGS,
+    TRANSFORM,
+    WEIGHTS,
+    append_line,
+    read_history,
+    read_json,
+    write_atomically,
+)
 from vaefit.run import Run
-from vaefit.storage import append_line, load_tree, read_json, save_tree, write_atomically
+from vaefit.storage import load_tree, save_tree
 from vaefit.train import Progress, Trainer
-
-CHECKPOINT = Path("checkpoint")
-PROGRESS = CHECKPOINT / "progress.json"
 
 
 class Journal:
@@ -50,7 +59,7 @@ class Journal:
         except OSError as problem:
             raise RunError(f"cannot write to {folder}: {problem.strerror}; choose another --out") from None
         self.fitted.save(folder)
-        write_atomically(folder / run.HISTORY, "")
+        write_atomically(folder / HISTORY, "")
 
     def take_up(self, trainer: Trainer) -> None:
         """Put a trainer where the folder's checkpoint left it, and the history with it.
@@ -61,7 +70,7 @@ class Journal:
         folder = self._folder
         if not (folder / PROGRESS).exists():
             # Killed before its first checkpoint: the run begins again.
-            write_atomically(folder / run.HISTORY, "")
+            write_atomically(folder / HISTORY, "")
             return
         saved = read_json(folder / PROGRESS)
         if saved.get("data") != fingerprint(trainer):
@@ -74,8 +83,8 @@ class Journal:
         trainer.state = jax.tree.map(jnp.asarray, arrays["state"])
         trainer.best = arrays["best"]
         trainer.progress = _progress(saved, folder)
-        self.history = run.read_history(folder)[: saved["history"]]
-        write_atomically(folder / run.HISTORY, "".join(json.dumps(r) + "\n" for r in self.history))
+        self.history = read_history(folder)[: saved["history"]]
+        write_atomically(folder / HISTORY, "".join(json.dumps(r) + "\n" for r in self.history))
 
     def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any], trainer: Trainer) -> None:
         """Show it, and stop here if a signal asked for it."""
@@ -87,7 +96,7 @@ class Journal:
         """Note the epoch, and save now and then."""
         self.history.append(dict(record))
         if self.fitted.folder is not None:
-            append_line(self._folder / run.HISTORY, json.dumps(record))
+            append_line(self._folder / HISTORY, json.dumps(record))
             if time.monotonic() - self._saved_at >= self.fitted.settings.checkpoint_seconds:
                 self.save(trainer)
         self.display.on_epoch(record)
@@ -169,7 +178,7 @@ def fingerprint(trainer: Trainer) -> str:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier run left; other files stay."""
-    for name in (run.SETTINGS, run.WEIGHTS, run.TRANSFORM, run.HISTORY, PROGRESS, "README.md"):
+    for name in (SETTINGS, WEIGHTS, TRANSFORM, HISTORY, PROGRESS, README):
         (folder / name).unlink(missing_ok=True)
     for old in (folder / CHECKPOINT).glob("state-*.safetensors"):
         old.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ executed.
 """
 
 import json
-import tomllib
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -23,17 +22,19 @@ from vaefit import data, generate
 from vaefit.assemble import build_model
 from vaefit.data import Dataset, Transform
 from vaefit.errors import RunError, SettingsError
+from vaefit.folder import (
+    FORMAT,
+    SETTINGS,
+    TRANSFORM,
+    WEIGHTS,
+    read_history,
+    read_json,
+    read_settings,
+    write_atomically,
+)
 from vaefit.model import VAE
 from vaefit.settings import Settings, plain
-from vaefit.storage import load_tree, read_json, save_tree, write_atomically
-
-FORMAT = 1
-WEIGHTS, TRANSFORM, SETTINGS, HISTORY = (
-    "model.safetensors",
-    "transform.json",
-    "settings.toml",
-    "history.jsonl",
-)
+from vaefit.storage import load_tree, save_tree
 
 
 class Reconstruction(NamedTuple):
@@ -213,7 +214,7 @@ def load(folder: str | Path) -> Run:
         RunError: there is no run, it is damaged, or it was written by a newer vaefit.
     """
     folder = Path(folder).expanduser()
-    saved = _read_settings(folder)
+    saved = read_settings(folder)
     transform = data.transform_from_dict(read_json(folder / TRANSFORM))
     try:
         settings = Settings.of(**saved["settings"])
@@ -229,52 +230,3 @@ def _load_model(settings: Settings, dim: int, path: Path) -> VAE:
     skeleton = eqx.filter_eval_shape(build_model, settings, dim, jax.random.key(0))
     arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     return eqx.combine(jax.tree.map(jnp.asarray, load_tree(path, arrays)), static)
-
-
-def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The epochs' records; a line cut short by a killed process ends the list."""
-    records = []
-    path = folder / HISTORY
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    for line in text.splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
-
-
-def check_free(folder: Path, force: bool) -> None:
-    """See that a new run may be written there.
-
-    Raises:
-        RunError: the folder holds another run or other files, and `force` was not given.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file; expected a folder for the run; choose another --out")
-    if force or not folder.exists() or not any(folder.iterdir()):
-        return
-    if (folder / SETTINGS).exists():
-        raise RunError(f"{folder} holds another run; choose another --out, or --force to overwrite it")
-    raise RunError(
-        f"{folder} holds other files; choose another --out, or --force to write the run beside them"
-    )
-
-
-def _read_settings(folder: Path) -> dict[str, Any]:
-    path = folder / SETTINGS
-    if not path.exists():
-        what = "no such folder" if not folder.exists() else f"no {SETTINGS} in it"
-        raise RunError(f"{folder} is not a run folder: {what}; expected the --out of a `vaefit fit`")
-    try:
-        saved = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise RunError(f"{path} is damaged: {problem}") from None
-    found = saved.get("format")
-    if not isinstance(found, int) or not isinstance(saved.get("settings"), dict):
-        raise RunError(f"{path} is damaged: expected a format number and [settings]")
-    if found > FORMAT:
-        raise RunError(
-            f"{folder} has format {found}, this vaefit reads up to {FORMAT}; install a newer vaefit"
-        )
-    return saved

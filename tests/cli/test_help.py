@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("fit", "reconstruct", "sample", "encode", "recipes")
+COMMANDS = ("fit", "reconstruct", "sample", "encode", "recipes", "decode", "info")
 
 
 @pytest.fixture(autouse=True)

@@ -60,6 +60,7 @@ def _root(
     epilog="""vaefit fit faces/ --out runs/faces
 vaefit fit digits.npz --key images --latent-dim 2 --encoder-layers 256,64 --decoder-layers 64,256
 vaefit fit faces.tar.gz --include 'train/face/*' --recipe faces-2016 --epochs 30
+vaefit fit faces/ --latent-dim 50 --dry-run
 vaefit fit --resume runs/faces --epochs 200""",
 )
 @with_settings
@@ -84,6 +85,12 @@ def fit(
     init_from: Annotated[
         Path | None, typer.Option(metavar="RUN", help="start from the weights and settings of another run")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what it would take (memory, time), and write no run")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="event files for TensorBoard too, in RUN/tensorboard")
+    ] = False,
     device: Device = None,
     threads: Threads = None,
     quiet: Quiet = False,
@@ -93,10 +100,17 @@ def fit(
     from vaefit.settings import Settings
 
     # Mistyped settings are answered before JAX is imported or a file is read.
-    Settings.of(**settings)
+    typed = Settings.of(**settings)
     recipes.load(recipe).settings.with_(**settings)
     if resume is not None:
-        given = {"DATA": rows, "--out": out, "--init-from": init_from, "--force": force, **settings}
+        given = {
+            "DATA": rows,
+            "--out": out,
+            "--init-from": init_from,
+            "--force": force,
+            "--dry-run": dry_run,
+            **settings,
+        }
         _check_resume({name for name, value in given.items() if value and name != "epochs"}, recipe)
     elif rows is None:
         raise SettingsError("expected DATA to fit, or --resume RUN; found neither (see --help)")
@@ -104,27 +118,38 @@ def fit(
 
     screen = display.choose(quiet)
     _start(device, threads, screen)
+    keywords: dict[str, Any] = {"recipe": recipe, "force": force, "init_from": init_from, **settings}
+    if dry_run:
+        return _dry_run(rows, out, screen, as_json, keywords)
     from vaefit import fitting
 
+    # Passed on only where it is asked for.
+    more: dict[str, Any] = {"display": screen, **({"tensorboard": True} if tensorboard else {})}
     try:
         if resume is not None:
-            fitted = fitting.resume(resume, epochs=settings.get("epochs"), display=screen)
+            fitted = fitting.resume(resume, epochs=typed.epochs if "epochs" in settings else None, **more)
         else:
             assert rows is not None
-            fitted = fitting.fit(
-                rows,
-                out=out or _next_free(rows),
-                recipe=recipe,
-                force=force,
-                init_from=init_from,
-                display=screen,
-                **settings,
-            )
+            fitted = fitting.fit(rows, out=out or _next_free(rows), **keywords, **more)
     finally:
         screen.close()
     if as_json:
         return _print_json(fitted.summary)
     return _print_summary(fitted.summary)
+
+
+def _dry_run(
+    rows: str | None, out: Path | None, screen: Any, as_json: bool, keywords: dict[str, Any]
+) -> None:
+    from vaefit.dry_run import plan
+
+    try:
+        found = plan(rows, out=out, display=screen, **keywords)
+    finally:
+        screen.close()
+    if as_json:
+        return _print_json(found)
+    return _print_plan(found)
 
 
 @app.command(
@@ -254,6 +279,53 @@ def encode(
     _finish(output.write_latents(fitted, dataset, out), as_json)
 
 
+@app.command(
+    cls=Command,
+    epilog="""vaefit decode runs/faces latents.csv --out decoded.png
+vaefit decode runs/faces latents.npz --out decoded.npz""",
+)
+def decode(
+    *,
+    run: RunFolder,
+    rows: Annotated[
+        Path,
+        typer.Argument(metavar="LATENTS", help="a .csv, .parquet or .npz of `vaefit encode`, or a .npy"),
+    ],
+    out: Out,
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Turn latents into rows: the decoder's mean for each.
+
+    A .png, .pdf or .svg shows them; a .npz or .npy holds them in the data's units. A table has the columns
+    mean_0, mean_1, ... (or z_0, ..., or as many columns of numbers as there are latents).
+    """
+    from vaefit.cli import display, output
+
+    output.check_suffix(out, (".png", ".pdf", ".svg", ".npz", ".npy"))
+    fitted = _load(run, device, threads, display.choose(quiet))
+    from vaefit import latents
+
+    found = latents.read(rows, fitted.settings.latent_dim)
+    _finish(output.write_decoded(fitted, found, out), as_json)
+
+
+@app.command(cls=Command, epilog="vaefit info runs/faces")
+def info(run: RunFolder, as_json: Json = False) -> None:
+    """Say what a run is.
+
+    What was fitted to what, with which settings and numbers, and whether it can be resumed.
+    """
+    from vaefit.info import describe, text
+
+    about = describe(run)
+    if as_json:
+        return _print_json(about)
+    return typer.echo(text(about))
+
+
 @app.command("recipes", cls=Command, epilog="vaefit recipes")
 def list_recipes(as_json: Json = False) -> None:
     """List the recipes.
@@ -337,6 +409,29 @@ def _print_summary(summary: dict[str, Any]) -> None:
         f"{summary['epochs']} epochs in {summary['seconds']:.1f} s, kept epoch {summary['best_epoch']}; "
         f"read {Path(summary['run']) / 'README.md'}"
     )
+
+
+def _print_plan(found: dict[str, Any]) -> None:
+    memory = found["memory_mib"]
+    parts = ", ".join(f"{name} {mib:.1f}" for name, mib in memory.items() if name != "total")
+    lines = {
+        "data": f"{found['path']}: {found['rows']} training rows, {found['validation_rows']} validation rows "
+        f"of {'x'.join(map(str, found['shape']))} ({found['transform']})",
+        "model": f"likelihood {found['likelihood']}, {found['parameters']:,} parameters",
+        "memory": f"{memory['total']:.1f} MiB ({parts}), and the activations of a batch",
+        "steps": f"{found['steps_per_epoch']} an epoch, of {found['batch_size']} rows, "
+        f"{1000 * found['seconds_per_step']:.3g} ms each",
+        "time": f"{found['seconds_per_epoch']:.3g} s an epoch; {found['epochs']} epochs, the most there will "
+        f"be: {_duration(found['seconds_in_all'])}, {found['seconds_to_compile']:.1f} s of it compiling",
+    }
+    typer.echo("\n".join(f"{name + ':':<8}{line}" for name, line in lines.items()))
+    typer.echo("nothing was written; leave --dry-run out to fit")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _print_json(result: dict[str, Any]) -> None:

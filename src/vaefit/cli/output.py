@@ -100,6 +100,15 @@ def write_samples(fitted: Run, rows: np.ndarray, out: Path) -> dict[str, Any]:
     return {"out": str(out), "n": len(rows)}
 
 
+def write_decoded(fitted: Run, latents: np.ndarray, out: Path) -> dict[str, Any]:
+    """What the decoder makes of latents, as a picture or an array."""
+    rows = fitted.decode(latents)
+    if out.suffix.lower() == ".npz":
+        _write_npz(out, {"decoded": rows})
+        return {"out": str(out), "n": len(rows)}
+    return write_samples(fitted, rows, out)
+
+
 def write_latents(fitted: Run, dataset: Dataset, out: Path) -> dict[str, Any]:
     """Posterior means and sds, with names and labels where the data has them."""
     mean, sd = fitted.encode(dataset)
