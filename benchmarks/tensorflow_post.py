@@ -37,7 +37,7 @@ def build():
     mean, v = h @ weight(ENCODER[-1], LATENT), tf.exp(h @ weight(ENCODER[-1], LATENT))
     noise = tf.random.normal([SAMPLES * BATCH, LATENT])
     z = tf.tile(mean, [SAMPLES, 1]) + tf.tile(v, [SAMPLES, 1]) * noise
-    for n_in, n_out in itertools.pairwise(DECODER):
+    for n_in, n_out in itertools.pairwise(DECODER[:-1]):
         z = tf1.nn.dropout(tf.nn.elu(z @ weight(n_in, n_out)), rate=1 - KEEP)
     out = tf.reshape(tf.sigmoid(z @ weight(DECODER[-2], DECODER[-1])), [SAMPLES, BATCH, -1])
     m = tf.reduce_mean(out, axis=0)

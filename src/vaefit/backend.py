@@ -52,7 +52,7 @@ def _use_cache() -> None:
         # JAX read its environment when it was imported: a notebook may have done that first.
         import jax
 
-        if jax.config.jax_compilation_cache_dir is None:
+        if jax.config.values["jax_compilation_cache_dir"] is None:
             jax.config.update("jax_compilation_cache_dir", folder)
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
