@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 ENCODER = [(361, 722), (722, 722), (722, 722), (722, 20)]
 DECODER = [(10, 722), (722, 722), (722, 361)]
 LATENT, SAMPLES, BATCH = 10, 10, 7
-STEPS, ROUNDS = 40, 7
+STEPS, ROUNDS = 40, 9
 
 
 def floor(x: jax.Array) -> Callable[[], None]:
