@@ -136,3 +136,15 @@ def test_a_new_run_starts_from_old_weights(tmp_path: Path) -> None:
     assert new.history[0]["validation"]["elbo"] == pytest.approx(old.summary["validation"]["elbo"], abs=1e-3)
     with pytest.raises(RunError, match="expected"):
         fit(x, init_from=tmp_path / "old", epochs=1, latent_dim=3)
+
+
+def test_a_cold_and_a_warm_compilation_cache_give_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = rows(tmp_path / "table.npy")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
+    short = [*SETTINGS, "--epochs", "5"]
+    for name in ("cold", "warm"):
+        finish("fit", str(table), "--out", str(tmp_path / name), *short)
+    assert list((tmp_path / "cache").iterdir())
+    same_run(tmp_path / "cold", tmp_path / "warm")
