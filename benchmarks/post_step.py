@@ -18,16 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from vaefit import recipes
-from vaefit.assemble import (
-    build_model,
-    build_objective,
-    build_optimizer_of,
-    build_penalties,
-    build_plan,
-    build_schedule_of,
-)
+from vaefit.assemble import build_model, build_trainer
 from vaefit.data import transform_from_dict
-from vaefit.train import Trainer
 
 HERE = Path(__file__).parent
 ENCODER = [(361, 722), (722, 722), (722, 722), (722, 20)]
@@ -74,15 +66,7 @@ def ours(x: np.ndarray) -> Callable[[], None]:
     """The training loop that `vaefit fit --recipe faces-2016` runs, dropout, penalties, checks and all."""
     settings = recipes.load("faces-2016").settings
     pixels = transform_from_dict({"kind": "pixels", "shape": [19, 19], "levels": 256, "dequantise": False})
-    trainer = Trainer(
-        model=build_model(settings, 361, jax.random.key(0)),
-        objective=build_objective(settings),
-        penalties=build_penalties(settings),
-        optimizer=build_optimizer_of(settings),
-        schedule=build_schedule_of(settings),
-        plan=build_plan(settings, pixels),
-        x=x,
-    )
+    trainer = build_trainer(settings, pixels, build_model(settings, 361, jax.random.key(0)), x)
     order = trainer._order(0)
     trainer._timed_chunk(order, 0, 2)
     return lambda: trainer._timed_chunk(order, 0, STEPS)

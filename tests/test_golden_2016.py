@@ -10,14 +10,7 @@ import pytest
 from jaxtyping import Array
 
 from vaefit import recipes
-from vaefit.assemble import (
-    build_model,
-    build_objective,
-    build_optimizer_of,
-    build_penalties,
-    build_plan,
-    build_schedule_of,
-)
+from vaefit.assemble import build_model, build_trainer
 from vaefit.data import transform_from_dict
 from vaefit.model import VAE, Terms
 from vaefit.penalties.firing_variance import FiringVariance
@@ -69,15 +62,8 @@ def trainer(golden: Any) -> Trainer:
     model = eqx.tree_at(lambda m: (m.encoder.weights, m.decoder.weights), model, weights(golden, "init"))
     posterior = ReplayedPosterior(latent_dim=5, noise=latent_noise(golden, 0))
     transform = transform_from_dict({"kind": "pixels", "shape": [19, 19], "levels": 256, "dequantise": False})
-    return Trainer(
-        model=eqx.tree_at(lambda m: m.posterior, model, posterior),
-        objective=build_objective(settings),
-        penalties=build_penalties(settings),
-        optimizer=build_optimizer_of(settings),
-        schedule=build_schedule_of(settings),
-        plan=build_plan(settings, transform),
-        x=golden["x"].reshape(-1, 361),
-    )
+    model = eqx.tree_at(lambda m: m.posterior, model, posterior)
+    return build_trainer(settings, transform, model, golden["x"].reshape(-1, 361))
 
 
 def terms_of_first_step(trainer: Trainer, golden: Any) -> tuple[VAE, Array, Terms]:

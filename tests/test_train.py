@@ -9,14 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vaefit.assemble import (
-    build_model,
-    build_objective,
-    build_optimizer_of,
-    build_penalties,
-    build_plan,
-    build_schedule_of,
-)
+from vaefit.assemble import build_model, build_objective, build_trainer
 from vaefit.data import transform_from_dict
 from vaefit.errors import TrainingError
 from vaefit.evaluate import BLOCK, Evaluator
@@ -65,16 +58,9 @@ def trainer(x: np.ndarray | None = None, validation: np.ndarray | None = None, *
     }
     settings = Settings.of(**{**chosen, **given})
     transform = transform_from_dict({"kind": "identity", "shape": [DIM]})
-    return Trainer(
-        model=build_model(settings, DIM, jax.random.key(settings.seed)),
-        objective=build_objective(settings),
-        penalties=build_penalties(settings),
-        optimizer=build_optimizer_of(settings),
-        schedule=build_schedule_of(settings),
-        plan=build_plan(settings, transform),
-        x=rows() if x is None else x,
-        validation=validation,
-    )
+    x = rows() if x is None else x
+    model = build_model(settings, DIM, jax.random.key(settings.seed))
+    return build_trainer(settings, transform, model, x, validation)
 
 
 def run(training: Trainer) -> list[dict[str, Any]]:

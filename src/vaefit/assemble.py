@@ -3,16 +3,18 @@
 from typing import Any
 
 import jax
-from jaxtyping import Array, Key
+import numpy as np
+from jaxtyping import Array, Float, Key
 
 from vaefit import catalogue
 from vaefit.data import Transform
+from vaefit.errors import SettingsError
 from vaefit.model import VAE
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule, build_optimizer, build_schedule
 from vaefit.penalties import Penalty
 from vaefit.settings import Settings
-from vaefit.train import Plan
+from vaefit.train import Plan, Trainer
 
 
 def build_model(settings: Settings, dim: int, key: Key[Array, ""]) -> VAE:
@@ -93,6 +95,36 @@ def build_plan(settings: Settings, transform: Transform) -> Plan:
         final_rate=settings.final_rate,
         quantum=transform.quantum,
         log_jacobian=transform.log_jacobian,
+    )
+
+
+def build_trainer(
+    settings: Settings,
+    transform: Transform,
+    model: VAE,
+    x: Float[np.ndarray, "rows variables"],
+    validation: Float[np.ndarray, "held_out variables"] | None = None,
+) -> Trainer:
+    """The training that the settings describe, of a model on rows as the network takes them.
+
+    Raises:
+        SettingsError: the objective and the likelihood do not go together.
+    """
+    objective = build_objective(settings)
+    if objective.needs_each_sample and model.likelihood.joint:
+        raise SettingsError(
+            f"objective {settings.objective} weighs samples one by one, but likelihood {settings.likelihood} "
+            "takes them together; choose another of the two"
+        )
+    return Trainer(
+        model=model,
+        objective=objective,
+        penalties=build_penalties(settings),
+        optimizer=build_optimizer_of(settings),
+        schedule=build_schedule_of(settings),
+        plan=build_plan(settings, transform),
+        x=x,
+        validation=validation,
     )
 
 

@@ -12,14 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vaefit import backend, data, figures, initialise, readme, recipes, run
-from vaefit.assemble import (
-    build_model,
-    build_objective,
-    build_optimizer_of,
-    build_penalties,
-    build_plan,
-    build_schedule_of,
-)
+from vaefit.assemble import build_model, build_trainer
 from vaefit.data import Dataset, Transform
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
@@ -207,7 +200,7 @@ def _prepare(
     check_support(settings, x, rows.source)
     model = _model(settings, x) if earlier is None else earlier.model_with(settings)
     validation = None if held_out is None else _forward(transform, held_out)
-    trainer = _trainer(settings, transform, model, x, validation)
+    trainer = build_trainer(settings, transform, model, x, validation)
     trainer.names = rows.names
     return Run(model, settings, transform, _source(rows, held_out)), trainer
 
@@ -256,31 +249,6 @@ def _read(rows: object, settings: Settings, display: Display) -> Dataset:
 def _forward(transform: Transform, rows: Dataset) -> Float[np.ndarray, "rows variables"]:
     data.check_same(rows, transform)
     return transform.forward(rows.values)
-
-
-def _trainer(
-    settings: Settings,
-    transform: Transform,
-    model: VAE,
-    x: Float[np.ndarray, "rows variables"],
-    validation: Float[np.ndarray, "held_out variables"] | None,
-) -> Trainer:
-    objective = build_objective(settings)
-    if objective.needs_each_sample and model.likelihood.joint:
-        raise SettingsError(
-            f"objective {settings.objective} weighs samples one by one, but likelihood {settings.likelihood} "
-            "takes them together; choose another of the two"
-        )
-    return Trainer(
-        model=model,
-        objective=objective,
-        penalties=build_penalties(settings),
-        optimizer=build_optimizer_of(settings),
-        schedule=build_schedule_of(settings),
-        plan=build_plan(settings, transform),
-        x=x,
-        validation=validation,
-    )
 
 
 def _source(rows: Dataset, held_out: Dataset | None) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class Journal:
         self.history: list[dict[str, Any]] = []
         self._signal: int | None = None
         self._saved_at = time.monotonic()
+        self._fingerprint = ""
 
     def begin(self, folder: Path) -> None:
         """Start a new run folder; an earlier run's files there are removed.
@@ -73,7 +74,7 @@ class Journal:
             write_atomically(folder / HISTORY, "")
             return
         saved = read_json(folder / PROGRESS)
-        if saved.get("data") != fingerprint(trainer):
+        if saved.get("data") != self._data(trainer):
             raise RunError(
                 f"{folder} was fitted to other data than {self.fitted.source['path']} holds now; restore the "
                 "data, or start a new run"
@@ -118,7 +119,7 @@ class Journal:
             "arrays": name,
             "progress": dataclasses.asdict(trainer.progress),
             "history": len(self.history),
-            "data": fingerprint(trainer),
+            "data": self._data(trainer),
         }
         write_atomically(self._folder / PROGRESS, json.dumps(progress, indent=1) + "\n")
         for old in (self._folder / CHECKPOINT).glob("state-*.safetensors"):
@@ -143,6 +144,11 @@ class Journal:
     def _folder(self) -> Path:
         assert self.fitted.folder is not None
         return self.fitted.folder
+
+    def _data(self, trainer: Trainer) -> str:
+        # The rows do not change while training goes on: hashed once, not at every checkpoint.
+        self._fingerprint = self._fingerprint or fingerprint(trainer)
+        return self._fingerprint
 
     def _on_signal(self, number: int, _frame: object) -> None:
         if self._signal is not None:
