@@ -12,7 +12,7 @@ import pytest
 from vaefit.assemble import build_model, build_objective, build_trainer
 from vaefit.data import transform_from_dict
 from vaefit.errors import TrainingError
-from vaefit.evaluate import BLOCK, Evaluator
+from vaefit.evaluation import BLOCK, Evaluator
 from vaefit.model import VAE
 from vaefit.settings import Settings
 from vaefit.train import Trainer

@@ -13,7 +13,7 @@ from jaxtyping import PyTree
 
 from vaefit import fitting
 from vaefit.display import Display, Silent
-from vaefit.evaluate import BLOCK
+from vaefit.evaluation import BLOCK
 from vaefit.run import Run
 from vaefit.train import Trainer
 

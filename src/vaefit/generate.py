@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from vaefit.evaluate import BLOCK
+from vaefit.evaluation import BLOCK
 from vaefit.model import VAE
 
 

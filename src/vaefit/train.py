@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
-from vaefit.evaluate import Bound, Evaluator, dequantise
+from vaefit.evaluation import Bound, Evaluator, dequantise
 from vaefit.model import VAE, Terms
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule

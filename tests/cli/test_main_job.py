@@ -155,7 +155,7 @@ def test_recipes_are_listed(vaefit):
 
 
 def test_default_folder_is_the_next_free_one(vaefit, folder, small, tmp_path, monkeypatch):
-    from vaefit.cli.app import _next_free
+    from vaefit.cli.commands.fit import _next_free
 
     monkeypatch.chdir(tmp_path)
     said = vaefit("fit", folder, "-q", *small, "--epochs", 1)

@@ -51,9 +51,49 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     own = [p for p in inspect.signature(command).parameters.values() if p.name != "settings"]
     flags = [_parameter(o) for o in sorted(options().values(), key=_rank)]
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + flags
-    wrapped.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
-    wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+    _sign(wrapped, parameters)
     return wrapped
+
+
+# How a command reads DATA; a value that is not given is the fit's own.
+_READING: dict[str, tuple[Any, Any]] = {
+    "include": (
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="only files whose path matches this pattern (repeatable)"),
+    ),
+    "size": (str | None, typer.Option(metavar="HxW", help="resize images (unset: as in the fit)")),
+    "grayscale": (bool | None, typer.Option(help="convert images to grey (unset: as in the fit)")),
+    "limit": (int | None, typer.Option(metavar="N", min=1, help="read only the first N rows")),
+    "key": (str | None, typer.Option(metavar="NAME", help="name of the array inside a .npz or .mat file")),
+    "skip_bad": (bool, typer.Option("--skip-bad", help="leave out unreadable images, and say how many")),
+}
+
+
+def with_reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the flags that say how DATA is read, in place of its parameter `reading`."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> Any:
+        reading = {name: given.pop(name) for name in _READING}
+        return command(**given, reading=reading)
+
+    flags = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if kind is bool else None,
+            annotation=Annotated[kind, option],
+        )
+        for name, (kind, option) in _READING.items()
+    ]
+    own = inspect.signature(command).parameters.values()
+    _sign(wrapped, [q for p in own for q in (flags if p.name == "reading" else [p])])
+    return wrapped
+
+
+def _sign(command: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:
+    command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
 
 
 def _parameter(declared: Option) -> inspect.Parameter:

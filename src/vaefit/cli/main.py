@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    from vaefit.cli.app import app
+    from vaefit.cli.commands import app
 
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)

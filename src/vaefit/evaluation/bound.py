@@ -1,4 +1,4 @@
-"""Numbers on held-out rows."""
+"""The ELBO of held-out rows."""
 
 from dataclasses import dataclass
 

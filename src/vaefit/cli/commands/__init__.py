@@ -1,0 +1,12 @@
+"""The commands, each parses, calls what Python users can call, and prints.
+
+Importing one adds it to the app; the order here is that of the help page.
+"""
+
+# ruff: noqa: I001
+from vaefit.cli.app import app
+from vaefit.cli.commands import fit
+from vaefit.cli.commands import use
+from vaefit.cli.commands import about
+
+__all__ = ["about", "app", "fit", "use"]

@@ -1,0 +1,159 @@
+"""`vaefit fit`: from data to a run folder; a dry run says what it would take."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vaefit import recipes
+from vaefit.cli.app import Device, Json, OptionalData, Quiet, Threads, app, print_json, start
+from vaefit.cli.flags import with_settings
+from vaefit.cli.help import Command
+from vaefit.errors import SettingsError
+
+
+@app.command(
+    cls=Command,
+    epilog="""vaefit fit faces/ --out runs/faces
+vaefit fit digits.npz --key images --latent-dim 2 --encoder-layers 256,64 --decoder-layers 64,256
+vaefit fit faces.tar.gz --include 'train/face/*' --recipe faces-2016 --epochs 30
+vaefit fit faces/ --latent-dim 50 --dry-run
+vaefit fit --resume runs/faces --epochs 200""",
+)
+@with_settings
+def fit(
+    *,
+    rows: OptionalData = None,
+    settings: dict[str, Any],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="folder of the run (unset: the next free runs/NAME)"
+        ),
+    ] = None,
+    recipe: Annotated[str, typer.Option(metavar="NAME|FILE", help="see `vaefit recipes`")] = "default",
+    force: Annotated[bool, typer.Option("--force", help="overwrite a run in the folder")] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="go on with a run, its data and settings; --epochs is the new total"
+        ),
+    ] = None,
+    init_from: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="start from the weights and settings of another run")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what it would take (memory, time), and write no run")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="event files for TensorBoard too, in RUN/tensorboard")
+    ] = False,
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Fit a VAE to DATA and write a run folder."""
+    from vaefit.settings import Settings
+
+    # Mistyped settings are answered before JAX is imported or a file is read.
+    typed = Settings.of(**settings)
+    recipes.load(recipe).settings.with_(**settings)
+    if resume is not None:
+        given = {
+            "DATA": rows,
+            "--out": out,
+            "--init-from": init_from,
+            "--force": force,
+            "--dry-run": dry_run,
+            **settings,
+        }
+        _check_resume({name for name, value in given.items() if value and name != "epochs"}, recipe)
+    elif rows is None:
+        raise SettingsError("expected DATA to fit, or --resume RUN; found neither (see --help)")
+    from vaefit.cli import display
+
+    screen = display.choose(quiet)
+    start(device, threads, screen)
+    keywords: dict[str, Any] = {"recipe": recipe, "force": force, "init_from": init_from, **settings}
+    if dry_run:
+        return _dry_run(rows, out, screen, as_json, keywords)
+    from vaefit import fitting
+
+    # Passed on only where it is asked for.
+    more: dict[str, Any] = {"display": screen, **({"tensorboard": True} if tensorboard else {})}
+    try:
+        if resume is not None:
+            fitted = fitting.resume(resume, epochs=typed.epochs if "epochs" in settings else None, **more)
+        else:
+            assert rows is not None
+            fitted = fitting.fit(rows, out=out or _next_free(rows), **keywords, **more)
+    finally:
+        screen.close()
+    if as_json:
+        return print_json(fitted.summary)
+    return _print_summary(fitted.summary)
+
+
+def _dry_run(
+    rows: str | None, out: Path | None, screen: Any, as_json: bool, keywords: dict[str, Any]
+) -> None:
+    from vaefit.dry_run import plan
+
+    try:
+        found = plan(rows, out=out, display=screen, **keywords)
+    finally:
+        screen.close()
+    if as_json:
+        return print_json(found)
+    return _print_plan(found)
+
+
+def _check_resume(given: set[str], recipe: str) -> None:
+    extra = sorted(given | ({"--recipe"} if recipe != "default" else set()))
+    if extra:
+        raise SettingsError(
+            f"--resume goes on with the run's own data and settings, found {', '.join(extra)}; only --epochs "
+            "may be given with it (--init-from starts a new run from old weights)"
+        )
+
+
+def _next_free(rows: str) -> Path:
+    stem = Path(rows).name.split(".")[0] or Path(rows).resolve().name or "run"
+    names = [stem, *(f"{stem}-{i}" for i in range(2, 10_000))]
+    return next(p for p in (Path("runs") / n for n in names) if not p.exists())
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    typer.echo(summary["run"])
+    for name in ("train", "validation"):
+        if summary[name]:
+            numbers = "  ".join(f"{k} {v:.2f}" for k, v in summary[name].items())
+            typer.echo(f"{name:>10}: {numbers} (nats per datum)")
+    typer.echo(
+        f"{summary['epochs']} epochs in {summary['seconds']:.1f} s, kept epoch {summary['best_epoch']}; "
+        f"read {Path(summary['run']) / 'README.md'}"
+    )
+
+
+def _print_plan(found: dict[str, Any]) -> None:
+    memory = found["memory_mib"]
+    parts = ", ".join(f"{name} {mib:.1f}" for name, mib in memory.items() if name != "total")
+    lines = {
+        "data": f"{found['path']}: {found['rows']} training rows, {found['validation_rows']} validation rows "
+        f"of {'x'.join(map(str, found['shape']))} ({found['transform']})",
+        "model": f"likelihood {found['likelihood']}, {found['parameters']:,} parameters",
+        "memory": f"{memory['total']:.1f} MiB ({parts}), and the activations of a batch",
+        "steps": f"{found['steps_per_epoch']} an epoch, of {found['batch_size']} rows, "
+        f"{1000 * found['seconds_per_step']:.3g} ms each",
+        "time": f"{found['seconds_per_epoch']:.3g} s an epoch; {found['epochs']} epochs, the most there will "
+        f"be: {_duration(found['seconds_in_all'])}, {found['seconds_to_compile']:.1f} s of it compiling",
+    }
+    typer.echo("\n".join(f"{name + ':':<8}{line}" for name, line in lines.items()))
+    typer.echo("nothing was written; leave --dry-run out to fit")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,146 @@
+"""What a fitted model is used for: `reconstruct`, `sample`, `encode`, `decode`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vaefit.cli.app import Data, Device, Json, Out, Quiet, RunFolder, Seed, Threads, app, finish, load_run
+from vaefit.cli.flags import with_reading
+from vaefit.cli.help import Command
+from vaefit.errors import SettingsError
+
+Dropout = Annotated[bool | None, typer.Option(help="leave dropout on (unset: as the run's settings say)")]
+Noise = Annotated[bool, typer.Option("--noise", help="draw from p(x|z) itself instead of showing its mean")]
+
+
+@app.command(
+    cls=Command,
+    epilog="""vaefit reconstruct runs/faces faces/ --samples 10 --out faces.png
+vaefit reconstruct runs/faces faces.tar.gz --include 'test/face/*' --out all.npz""",
+)
+@with_reading
+def reconstruct(
+    *,
+    run: RunFolder,
+    rows: Data,
+    out: Out,
+    samples: Annotated[int, typer.Option(metavar="N", min=1, help="outputs for each row")] = 10,
+    show: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--row", metavar="I", help="row to draw, from 0 (repeatable; unset: ten, spread evenly)"
+        ),
+    ] = None,
+    noise: Noise = False,
+    dropout: Dropout = None,
+    reading: dict[str, Any],
+    seed: Seed = 0,
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Reconstruct rows of DATA, several times each.
+
+    A .png, .pdf or .svg shows input, mean and samples of some rows; a .npz holds all rows.
+    """
+    from vaefit.cli import display, output
+
+    kind = output.check_suffix(out, (".png", ".pdf", ".svg", ".npz"))
+    if kind == ".npz" and show:
+        raise SettingsError("--row is for pictures, and a .npz holds all rows; leave it out, or --out a .png")
+    screen = display.choose(quiet)
+    fitted = load_run(run, device, threads, screen)
+    dataset = output.read_for(fitted, rows, screen, **reading)
+    options: dict[str, Any] = {"samples": samples, "seed": seed, "dropout": dropout, "noise": noise}
+    if kind == ".npz":
+        result = output.reconstruct_to_npz(fitted, dataset, out, options)
+    else:
+        result = output.reconstruct_to_picture(fitted, dataset, out, show, options)
+    finish(result, as_json)
+
+
+@app.command(cls=Command, epilog="""vaefit sample runs/faces -n 64 --out samples.png""")
+def sample(
+    *,
+    run: RunFolder,
+    out: Out,
+    n: Annotated[int, typer.Option("-n", "--number", metavar="N", min=1, help="how many")] = 64,
+    noise: Noise = False,
+    dropout: Dropout = None,
+    seed: Seed = 0,
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Draw new rows from the prior.
+
+    A .png, .pdf or .svg shows them; a .npz or .npy holds them in the data's units.
+    """
+    from vaefit.cli import display, output
+
+    output.check_suffix(out, (".png", ".pdf", ".svg", ".npz", ".npy"))
+    fitted = load_run(run, device, threads, display.choose(quiet))
+    drawn = fitted.sample(n, seed=seed, dropout=dropout, noise=noise)
+    finish(output.write_samples(fitted, drawn, out), as_json)
+
+
+@app.command(cls=Command, epilog="""vaefit encode runs/faces faces/ --out latents.parquet""")
+@with_reading
+def encode(
+    *,
+    run: RunFolder,
+    rows: Data,
+    out: Out,
+    reading: dict[str, Any],
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the posterior mean and sd of rows of DATA.
+
+    A .parquet, .csv or .npz has mean and sd of every latent, and names and labels where DATA has them.
+    """
+    from vaefit.cli import display, output
+
+    output.check_suffix(out, (".parquet", ".csv", ".npz"))
+    screen = display.choose(quiet)
+    fitted = load_run(run, device, threads, screen)
+    dataset = output.read_for(fitted, rows, screen, **reading)
+    finish(output.write_latents(fitted, dataset, out), as_json)
+
+
+@app.command(
+    cls=Command,
+    epilog="""vaefit decode runs/faces latents.csv --out decoded.png
+vaefit decode runs/faces latents.npz --out decoded.npz""",
+)
+def decode(
+    *,
+    run: RunFolder,
+    rows: Annotated[
+        Path,
+        typer.Argument(metavar="LATENTS", help="a .csv, .parquet or .npz of `vaefit encode`, or a .npy"),
+    ],
+    out: Out,
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Turn latents into rows: the decoder's mean for each.
+
+    A .png, .pdf or .svg shows them; a .npz or .npy holds them in the data's units. A table has the columns
+    mean_0, mean_1, ... (or z_0, ..., or as many columns of numbers as there are latents).
+    """
+    from vaefit.cli import display, output
+
+    output.check_suffix(out, (".png", ".pdf", ".svg", ".npz", ".npy"))
+    fitted = load_run(run, device, threads, display.choose(quiet))
+    from vaefit import latents
+
+    found = latents.read(rows, fitted.settings.latent_dim)
+    finish(output.write_decoded(fitted, found, out), as_json)
