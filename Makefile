@@ -28,7 +28,7 @@ check: install
 
 soak: install
 	VAEFIT_SOAK_KILLS=50 $(BIN)/pytest tests/test_resume.py -k killed
-	VAEFIT_FUZZ_CASES=10000 $(BIN)/pytest -n 2 tests/test_fuzz.py
+	VAEFIT_FUZZ_CASES=10000 $(BIN)/pytest tests/test_fuzz.py
 
 bench: install benchmarks/.venv/installed
 	$(BIN)/python benchmarks/post_step.py

@@ -10,36 +10,41 @@ from vaefit import catalogue
 from vaefit.data import Transform
 from vaefit.errors import SettingsError
 from vaefit.model import VAE
+from vaefit.networks import LinearPath, Network
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule, build_optimizer, build_schedule
 from vaefit.penalties import Penalty
 from vaefit.settings import Settings
 from vaefit.train import Plan, Trainer
+from vaefit.visits import Visit
 
 
 def build_model(settings: Settings, dim: int, key: Key[Array, ""]) -> VAE:
     """The model that the settings describe, for rows of `dim` variables, with random weights."""
     encoder_key, decoder_key = jax.random.split(key)
-    posterior = _part(settings, "posterior", settings.posterior, latent_dim=settings.latent_dim)
+    latent_dim = settings.latent_dim
+    assert latent_dim is not None
+    posterior = _part(settings, "posterior", settings.posterior, latent_dim=latent_dim)
     likelihood = _part(settings, "likelihood", settings.likelihood, dim=dim)
-    network = catalogue.find("network", settings.network).load()
-    options = settings.part("network", settings.network)
+
+    def build_network(sizes: tuple[int, ...], bias: bool, key: Key[Array, ""]) -> Network:
+        part, options = (
+            catalogue.find("network", settings.network).load(),
+            settings.part("network", settings.network),
+        )
+        network = part.build(sizes, bias=bias, key=key, **options)
+        return LinearPath.beside(network, sizes[0], sizes[-1]) if settings.linear_path else network
+
     return VAE(
-        encoder=network.build(
-            (dim, *settings.encoder_layers, posterior.width),
-            bias=settings.encoder_bias,
-            key=encoder_key,
-            **options,
+        encoder=build_network(
+            (dim, *settings.encoder_layers, posterior.width), settings.encoder_bias, encoder_key
         ),
         posterior=posterior,
-        decoder=network.build(
-            (settings.latent_dim, *settings.decoder_layers, likelihood.width),
-            bias=settings.decoder_bias,
-            key=decoder_key,
-            **options,
+        decoder=build_network(
+            (latent_dim, *settings.decoder_layers, likelihood.width), settings.decoder_bias, decoder_key
         ),
         likelihood=likelihood,
-        prior=_part(settings, "prior", settings.prior, latent_dim=settings.latent_dim),
+        prior=_part(settings, "prior", settings.prior, latent_dim=latent_dim),
     )
 
 
@@ -93,7 +98,7 @@ def build_plan(settings: Settings, transform: Transform) -> Plan:
         plateau_patience=settings.plateau_patience if settings.schedule == "plateau" else 0,
         plateau_factor=settings.plateau_factor,
         final_rate=settings.final_rate,
-        quantum=transform.quantum,
+        visit=Visit(transform.quantum, transform.shape if settings.mirror else None),
         log_jacobian=transform.log_jacobian,
     )
 

@@ -11,11 +11,12 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from vaefit import backend, data, figures, initialise, readme, recipes, run
+from vaefit import backend, by_ppca, data, figures, initialise, readme, recipes, run
 from vaefit.assemble import build_model, build_trainer
 from vaefit.data import Dataset, Transform
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
+from vaefit.evaluation import dequantised
 from vaefit.folder import README, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
@@ -94,8 +95,8 @@ def prepare(
     backend.configure()
     train_rows, held_out = _read_and_split(rows, chosen, display)
     settled = settle(chosen, train_rows, set(settings))
-    fitted, trainer = _prepare(settled, train_rows, held_out, earlier)
-    for message in settled.notices:
+    fitted, trainer, notices = _prepare(settled, train_rows, held_out, earlier)
+    for message in (*settled.notices, *notices):
         display.notice(message)
     return Prepared(fitted, trainer, train_rows if held_out is None else held_out)
 
@@ -146,7 +147,8 @@ def resume(
     train_rows, held_out = _read_and_split(
         fitted.source["path"] if rows is None else rows, fitted.settings, display
     )
-    fitted, trainer = _prepare(Settled(fitted.settings, fitted.transform, ()), train_rows, held_out, fitted)
+    settled = Settled(fitted.settings, fitted.transform, ())
+    fitted, trainer, _ = _prepare(settled, train_rows, held_out, fitted)
     fitted.folder = Path(folder)
     journal = Journal(fitted, display)
     journal.take_up(trainer)
@@ -193,16 +195,19 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
 
 def _prepare(
     settled: Settled, rows: Dataset, held_out: Dataset | None, earlier: Run | None = None
-) -> tuple[Run, Trainer]:
-    """The model and its trainer; an earlier run gives its transform and weights."""
+) -> tuple[Run, Trainer, tuple[str, ...]]:
+    """The model, its trainer, and what to tell; an earlier run gives its transform and weights."""
     settings, transform = settled.settings, settled.transform if earlier is None else earlier.transform
     x = _forward(transform, rows)
     check_support(settings, x, rows.source)
-    model = _model(settings, x) if earlier is None else earlier.model_with(settings)
     validation = None if held_out is None else _forward(transform, held_out)
+    if earlier is None:
+        model, settings, notices = _start(settings, transform, x, validation)
+    else:
+        model, notices = earlier.model_with(settings), ()
     trainer = build_trainer(settings, transform, model, x, validation)
     trainer.names = rows.names
-    return Run(model, settings, transform, _source(rows, held_out)), trainer
+    return Run(model, settings, transform, _source(rows, held_out)), trainer, notices
 
 
 def _inherited(settings: Settings) -> Settings:
@@ -211,9 +216,22 @@ def _inherited(settings: Settings) -> Settings:
     return Settings.of(**{n: v for n, v in settings.given().items() if n not in of_data})
 
 
-def _model(settings: Settings, x: Float[np.ndarray, "rows variables"]) -> VAE:
+def _start(
+    settings: Settings,
+    transform: Transform,
+    x: Float[np.ndarray, "rows variables"],
+    validation: Float[np.ndarray, "held_out variables"] | None,
+) -> tuple[VAE, Settings, tuple[str, ...]]:
+    """The model where training starts, settings with nothing left open, and what to tell."""
+    seen = dequantised(x, transform.quantum, settings.seed)
+    held_out = None if validation is None else dequantised(validation, transform.quantum)
+    settings, notices = by_ppca.settle(settings, seen, held_out, transform.shape)
     model = build_model(settings, x.shape[1], jax.random.fold_in(jax.random.key(settings.seed), 0))
-    return initialise.at_data_moments(model, x) if settings.start == "data" else model
+    if settings.start == "random":
+        return model, settings, notices
+    seen = by_ppca.with_mirrored(seen, transform.shape) if settings.mirror else seen
+    linear = initialise.at_linear_model(model, by_ppca.thinned(seen)) if settings.start == "ppca" else None
+    return linear or initialise.at_data_moments(model, seen), settings, notices
 
 
 def _read_and_split(rows: object, settings: Settings, display: Display) -> tuple[Dataset, Dataset | None]:

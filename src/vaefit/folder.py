@@ -10,7 +10,9 @@ from typing import Any
 from vaefit.errors import RunError
 
 # A newer program reads older runs; an older one refuses newer ones.
-FORMAT = 1
+FORMAT = 2
+# What a run of an older format was fitted with, where the setting is younger than the run.
+YOUNGER: dict[int, dict[str, Any]] = {2: {"linear_path": False, "mirror": False}}
 WEIGHTS, TRANSFORM, SETTINGS, HISTORY = (
     "model.safetensors",
     "transform.json",
@@ -135,6 +137,9 @@ def read_settings(folder: Path) -> dict[str, Any]:
         )
     if not isinstance(saved.get("data", {}), dict):
         raise RunError(f"{path} is damaged: expected [data] to be a table")
+    for younger, settings in YOUNGER.items():
+        if found < younger:
+            saved["settings"] = {**settings, **saved["settings"]}
     return saved
 
 

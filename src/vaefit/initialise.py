@@ -1,11 +1,14 @@
 """Where training starts."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from vaefit.model import VAE
+from vaefit.networks import LinearPath
+from vaefit.ppca import Spectrum
 
 
 def at_data_moments(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE:
@@ -20,3 +23,58 @@ def at_data_moments(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE:
         return model
     decoder = model.decoder.with_output_bias(bias)
     return eqx.tree_at(lambda m: (m.likelihood, m.decoder), model, (likelihood, decoder))
+
+
+def at_linear_model(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE | None:
+    r"""Start at the best linear model of the data, through the linear paths beside the networks.
+
+    For a Gaussian likelihood this is probabilistic PCA's exact optimum, at which the ELBO is the exact
+    log-likelihood: encoder mean $M^{-1} W^\top (x - \mu)$, posterior variance $\sigma^2 / \mathrm{diag} M$,
+    decoder mean $W z + \mu$, $M = W^\top W + \sigma^2 I$ (diagonal, as W is not rotated). A likelihood whose
+    mean settles its variance V (Bernoulli, fixed sd) has the same of $(x - \mu)/\sqrt V$ with unit noise,
+    carried through the slope of its mean: one step of iteratively reweighted least squares. Latents beyond
+    those that the data support start unused. None: a part has no such start. Source: Tipping & Bishop 1999;
+    Lucas et al. 2019, arXiv:1911.02469.
+    """
+    encoder, decoder, likelihood = model.encoder, model.decoder, model.likelihood
+    if not (isinstance(encoder, LinearPath) and isinstance(decoder, LinearPath)):
+        return None
+    mean = x.mean(axis=0, dtype=np.float64)
+    given = likelihood.noise_variance(jnp.asarray(mean, jnp.float32))
+    scale = np.ones_like(mean) if given is None else np.sqrt(np.asarray(given, np.float64))
+    W, noise = _linear_model(x / scale, model.posterior.latent_dim, 1.0 if given is not None else None)
+    likelihood, bias = likelihood.start_at(
+        jnp.asarray(mean, jnp.float32), jnp.asarray(scale * np.sqrt(noise), jnp.float32)
+    )
+    M = (W**2).sum(axis=0) + noise
+    into = W / M / scale[:, None]
+    path = model.posterior.linear_start(
+        *(jnp.asarray(a, jnp.float32) for a in (into, -mean @ into, np.sqrt(noise / M)))
+    )
+    if bias is None or path is None:
+        return None
+    out = np.zeros((W.shape[1], len(bias)))
+    out[:, : len(mean)] = (W * (scale / _slope(likelihood, bias))[:, None]).T
+    return eqx.tree_at(
+        lambda m: (m.likelihood, m.encoder, m.decoder),
+        model,
+        (likelihood, encoder.with_linear_path(*path), decoder.with_linear_path(jnp.asarray(out), bias)),
+    )
+
+
+def _linear_model(
+    x: Float[np.ndarray, "rows variables"], k: int, noise: float | None
+) -> tuple[Float[np.ndarray, "variables k"], float]:
+    """Components and noise variance of pPCA, the noise free or given; columns beyond its size are zero."""
+    spectrum = Spectrum.fit(x)
+    used = min(k, spectrum.largest_k)
+    noise = spectrum.noise_variance(used) if noise is None else noise
+    length = np.sqrt(np.maximum(spectrum.eigenvalues[:used] - noise, 0.0))
+    return np.pad(spectrum.eigenvectors[:, :used] * length, ((0, 0), (0, k - used))), noise
+
+
+def _slope(likelihood: eqx.Module, bias: Float[Array, " width"]) -> Float[np.ndarray, " dim"]:
+    """The derivative of each variable's mean by its own decoder output."""
+    dim = likelihood.dim  # pyright: ignore[reportAttributeAccessIssue]
+    direction = jnp.zeros_like(bias).at[:dim].set(1.0)
+    return np.asarray(jax.jvp(likelihood.location, (bias,), (direction,))[1], np.float64)  # pyright: ignore

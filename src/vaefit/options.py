@@ -58,7 +58,7 @@ class Option:
         Raises:
             SettingsError: the value has another type or lies outside the bounds.
         """
-        if value is None and self.optional:
+        if self.optional and (value is None or (value == "auto" and self.item is not str)):
             return None
         if self.is_list:
             return tuple(self._one(v) for v in _entries(value))

@@ -25,7 +25,9 @@ class Settings:
     """
 
     # model
-    latent_dim: int = option(10, "number of latents", at_least=1)
+    latent_dim: int | None = option(
+        None, "number of latents (auto: where pPCA's held-out likelihood is best, at most 64)", at_least=1
+    )
     network: str = option("dense", "kind of network")
     encoder_layers: tuple[int, ...] = option((256, 256), "hidden units of the encoder's layers", at_least=1)
     decoder_layers: tuple[int, ...] = option((256, 256), "hidden units of the decoder's layers", at_least=1)
@@ -34,8 +36,10 @@ class Settings:
     posterior: str = option("gaussian", "family of q(z|x)")
     prior: str = option("normal", "p(z)")
     likelihood: str = option("auto", "family of p(x|z); auto: by the data")
-    start: Literal["data", "random"] = option(
-        "data", "where p(x|z) starts: at the data's mean and sd (through output biases), or random"
+    linear_path: bool = option(True, "a linear map beside each network, without dropout or weight decay")
+    start: Literal["ppca", "data", "random"] = option(
+        "ppca",
+        "where training starts: at the best linear model, at p(x|z) with the data's mean and sd, or random",
     )
     generate_with_dropout: bool = option(False, "leave dropout on when reconstructing and sampling")
     # objective
@@ -82,6 +86,9 @@ class Settings:
         5.0, "epochs shorter than this share a checkpoint; 0: one after every epoch", at_least=0.0
     )
     seed: int = option(0, "the one seed", at_least=0, at_most=2**32 - 1)
+    mirror: bool | None = option(
+        None, "train on mirror images too (auto: where pPCA with them is better on held-out images)"
+    )
     # data
     validation: str = option("0.1", "share of rows kept for validation, 0 for none, or a path to other data")
     validation_by: Literal["block", "random", "group"] = option(

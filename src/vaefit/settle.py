@@ -45,6 +45,8 @@ def settle(settings: Settings, rows: Dataset, asked: set[str]) -> Settled:
         raise SettingsError(
             f"dequantise is for pixels with levels, found {_described(transform)}; leave it out"
         )
+    if settings.mirror and len(transform.shape) < 2:
+        raise SettingsError(f"mirror is for images, found rows of {transform.dim} columns; leave it out")
     if settings.schedule_epochs is None:
         settings = settings.with_(schedule_epochs=settings.epochs)
     return Settled(settings, transform, (*notices, *transform.notices))

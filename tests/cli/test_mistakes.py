@@ -177,8 +177,8 @@ DAMAGE = {
         "unknown setting 'latent_dims'",
     ),
     "a newer format": (
-        lambda run: _edit(run / "settings.toml", "format = 1", "format = 99"),
-        "has format 99, this vaefit reads up to 1; install a newer vaefit",
+        lambda run: _edit(run / "settings.toml", "format = 2", "format = 99"),
+        "has format 99, this vaefit reads up to 2; install a newer vaefit",
     ),
     "transform empty": (lambda run: (run / "transform.json").write_text(""), "transform.json is damaged"),
     "transform of no kind": (lambda run: (run / "transform.json").write_text("{}"), "saved transform"),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
-from vaefit.hashing import random_uniform
+from vaefit.evaluation.dequantise import dequantised
 from vaefit.model import VAE
 
 BLOCK = 256
@@ -49,7 +49,7 @@ class Evaluator:
         """Rate and distortion of each row, nats."""
         found = []
         for number, start in enumerate(range(0, len(x), BLOCK)):
-            block = x[start : start + BLOCK]
+            block = dequantised(x[start : start + BLOCK], self._quantum)
             padded = np.pad(block, ((0, BLOCK - len(block)), (0, 0)), mode="edge")
             terms = self._block(params, padded, jax.random.fold_in(self._key, number))
             found.append(np.asarray(terms, np.float64)[: len(block)])
@@ -59,14 +59,5 @@ class Evaluator:
         self, params: PyTree, x: Float[Array, "rows variables"], key: Key[Array, ""]
     ) -> Float[Array, "rows 2"]:
         model: VAE = eqx.combine(params, self._static)
-        level_key, terms_key = jax.random.split(key)
-        terms = model.terms(dequantise(x, self._quantum, level_key), None, terms_key, self._samples)
+        terms = model.terms(x, None, key, self._samples)
         return jnp.stack([terms.rate, terms.distortion], axis=-1)
-
-
-def dequantise(x: Float[Array, "*shape"], quantum: float, key: Key[Array, ""]) -> Float[Array, "*shape"]:
-    """Spread each level over its width: x + quantum u, u uniform on [0, 1).
-
-    Source: Theis et al. 2016, arXiv:1511.01844.
-    """
-    return x + quantum * random_uniform(key, x.shape) if quantum else x

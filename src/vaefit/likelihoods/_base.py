@@ -35,6 +35,11 @@ class Likelihood(eqx.Module):
         assert mean is not None
         return mean
 
+    def noise_variance(self, mean: Float[Array, " dim"]) -> Float[Array, " dim"] | None:
+        """The variance of x given its mean, where it is settled by it; None: free."""
+        del mean
+        return None
+
     def start_at(
         self, mean: Float[Array, " dim"], sd: Float[Array, " dim"]
     ) -> tuple["Likelihood", Float[Array, " width"] | None]:

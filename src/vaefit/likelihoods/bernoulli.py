@@ -9,6 +9,9 @@ from numpyro import distributions as dist
 
 from vaefit.likelihoods._base import Likelihood
 
+# The probability given to what never happened in the data.
+_NEVER = 1e-3
+
 
 class Bernoulli(Likelihood):
     r"""Bernoulli with the decoder's outputs as log-odds, for data of zeros and ones.
@@ -34,8 +37,13 @@ class Bernoulli(Likelihood):
         # Unvalidated: grey values give the cross-entropy; what may be given is checked once, in `fit`.
         return dist.BernoulliLogits(output, validate_args=False)
 
+    def noise_variance(self, mean: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        """p (1 - p), kept away from 0 where a variable never changes."""
+        p = jnp.clip(mean, _NEVER, 1 - _NEVER)
+        return p * (1 - p)
+
     def start_at(
         self, mean: Float[Array, " dim"], sd: Float[Array, " dim"]
     ) -> tuple["Bernoulli", Float[Array, " width"]]:
         """Log-odds of the mean, kept away from 0 and 1 where a variable never changes."""
-        return self, jax.scipy.special.logit(jnp.clip(mean, 1e-3, 1 - 1e-3))
+        return self, jax.scipy.special.logit(jnp.clip(mean, _NEVER, 1 - _NEVER))

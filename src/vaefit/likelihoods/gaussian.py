@@ -56,6 +56,10 @@ class Gaussian(Likelihood):
         mean = output[..., : self.dim]
         return jax.nn.sigmoid(mean) if self.output_activation == "sigmoid" else mean
 
+    def noise_variance(self, mean: Float[Array, " dim"]) -> Float[Array, " dim"] | None:
+        """The fixed one."""
+        return jnp.full_like(mean, (self.sigma_init or 1.0) ** 2) if self.sigma == "fixed" else None
+
     def start_at(
         self, mean: Float[Array, " dim"], sd: Float[Array, " dim"]
     ) -> tuple["Gaussian", Float[Array, " width"]]:

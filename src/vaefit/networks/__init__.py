@@ -1,5 +1,6 @@
 """Networks: features -> features. A new one is one class in one file of this folder."""
 
 from vaefit.networks._base import Activations, Network
+from vaefit.networks._linear_path import LinearPath
 
-__all__ = ["Activations", "Network"]
+__all__ = ["Activations", "LinearPath", "Network"]

@@ -26,6 +26,13 @@ class Posterior(eqx.Module):
     def __call__(self, output: Float[Array, "*batch width"]) -> Distribution:
         """q(z|x) with event shape (latent_dim,)."""
 
+    def linear_start(
+        self, weight: Float[Array, "in latent"], offset: Float[Array, " latent"], sd: Float[Array, " latent"]
+    ) -> tuple[Float[Array, "in width"], Float[Array, " width"]] | None:
+        """The linear encoder with mean x weight + offset and these sds; None: this family has none."""
+        del weight, offset, sd
+        return None
+
     def sample(
         self, q: Distribution, key: Key[Array, ""], samples: int
     ) -> Float[Array, "samples *batch latent"]:

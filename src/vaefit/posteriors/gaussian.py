@@ -26,6 +26,12 @@ class Gaussian(Posterior):
         """A mean and a log sd for each latent."""
         return 2 * self.latent_dim
 
+    def linear_start(
+        self, weight: Float[Array, "in latent"], offset: Float[Array, " latent"], sd: Float[Array, " latent"]
+    ) -> tuple[Float[Array, "in width"], Float[Array, " width"]]:
+        """The means' columns; the log sds do not depend on x."""
+        return jnp.pad(weight, ((0, 0), (0, self.latent_dim))), jnp.concatenate([offset, jnp.log(sd)])
+
     def __call__(self, output: Float[Array, "*batch width"]) -> dist.Distribution:
         """q(z|x) from the encoder's output."""
         mean, log_sd = jnp.split(output, 2, axis=-1)
