@@ -167,7 +167,7 @@ def test_ppca_says_that_rank_is_short() -> None:
 
 def test_factor_analysis_is_sklearns() -> None:
     x, held_out = rows(n=400), rows(seed=1)
-    theirs = SklearnsFactorAnalysis(2, tol=1e-5, max_iter=5000, svd_method="lapack").fit(x)
+    theirs = SklearnsFactorAnalysis(2, tol=1e-3, max_iter=5000, svd_method="lapack").fit(x)
     ours = FactorAnalysis.fit(x, 2, 0).log_likelihood(held_out)
     np.testing.assert_allclose(ours.mean(), theirs.score(held_out), atol=0.02)
 
