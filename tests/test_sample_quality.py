@@ -43,9 +43,10 @@ def brute_force(fake: np.ndarray, real: np.ndarray, k: int) -> tuple[float, floa
     def radius(i: int, side: np.ndarray) -> float:
         return sorted(float(np.linalg.norm(side[i] - side[j])) for j in range(len(side)) if j != i)[k - 1]
 
+    real_radii, fake_radii = ([radius(i, side) for i in range(len(side))] for side in (real, fake))
     apart = np.array([[np.linalg.norm(f - r) for r in real] for f in fake])
-    in_real = np.array([[apart[j, i] <= radius(i, real) for i in range(len(real))] for j in range(len(fake))])
-    in_fake = np.array([[apart[j, i] <= radius(j, fake) for i in range(len(real))] for j in range(len(fake))])
+    in_real = np.array([[apart[j, i] <= real_radii[i] for i in range(len(real))] for j in range(len(fake))])
+    in_fake = np.array([[apart[j, i] <= fake_radii[j] for i in range(len(real))] for j in range(len(fake))])
     density = in_real.sum() / (k * len(fake))
     return in_real.any(axis=1).mean(), in_fake.any(axis=0).mean(), density, in_real.any(axis=0).mean()
 
