@@ -1,13 +1,10 @@
 """Probabilistic PCA against scipy's Gaussian, scikit-learn's PCA and the stationarity of its likelihood."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scipy.stats
 from sklearn.decomposition import PCA
 
-from vaefit.data import read
 from vaefit.errors import DataError, SettingsError, ShapeError
 from vaefit.ppca import Ppca, Spectrum, held_out_curve
 
@@ -161,17 +158,3 @@ def test_impossible_requests() -> None:
         Spectrum.fit(rows()).ppca(-1)
     with pytest.raises(ShapeError, match="7 variables"):
         Spectrum.fit(rows()).ppca(1).log_likelihood(rows(dim=6))
-
-
-def faces(folder: Path, part: str) -> np.ndarray:
-    """Pixels of CBCL faces as densities see them, (v + u) / 256."""
-    values = read(folder / f"cbcl-{part}.tar.gz", include=(f"{part}/face/*",)).values
-    return (values + np.random.default_rng(0).random(values.shape)) / 256
-
-
-def test_faces_give_the_known_numbers(cbcl: Path) -> None:
-    train, test = faces(cbcl, "train"), faces(cbcl, "test")
-    model = Spectrum.fit(train).ppca(10)
-    bits = 8 - model.log_likelihood(test).mean() / (361 * np.log(2))
-    assert bits == pytest.approx(6.483, abs=0.003)
-    assert ((test - model.reconstruct(test)) ** 2).mean() == pytest.approx(0.00616, abs=2e-5)

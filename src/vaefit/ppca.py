@@ -17,7 +17,7 @@ from jaxtyping import Float
 from vaefit.errors import DataError, SettingsError, ShapeError
 
 ROWS_AT_ONCE = 1024
-RELATIVE_FLOOR = 1e-8  # of the mean variance of a variable: below it, noise is rounding, not noise
+RELATIVE_FLOOR = 1e-8  # of a variable's mean variance: below it, noise is rounding
 ABSOLUTE_FLOOR = 1e-12  # where nothing varies at all
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -143,8 +143,8 @@ class Spectrum:
 
     @property
     def noise_floor(self) -> float:
-        """The least noise variance: 1e-8 of the variables' mean variance, 1e-12 where nothing varies."""
-        return max(ABSOLUTE_FLOOR, RELATIVE_FLOOR * float(self.eigenvalues.sum()) / self.dim)
+        """The least noise variance, `variance_floor` of the variables' mean variance."""
+        return variance_floor(float(self.eigenvalues.sum()) / self.dim)
 
     def noise_variance(self, k: int) -> float:
         r"""$\sigma^2 = \frac{1}{D-k} \sum_{j>k} \lambda_j$, not below `noise_floor`."""
@@ -167,6 +167,15 @@ class Spectrum:
         if k < 0:
             raise SettingsError(f"expected a latent size of at least 0 for pPCA, found {k}")
         return min(k, self.largest_k)
+
+
+def variance_floor(mean_variance: float) -> float:
+    """The least variance a fitted density has: 1e-8 of the variables' mean, 1e-12 where nothing varies.
+
+    >>> variance_floor(1.0), variance_floor(0.0)
+    (1e-08, 1e-12)
+    """
+    return max(ABSOLUTE_FLOOR, RELATIVE_FLOOR * mean_variance)
 
 
 def held_out_curve(
