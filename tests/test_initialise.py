@@ -140,7 +140,7 @@ def images(symmetric: bool, n: int = 60) -> np.ndarray:
 
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_mirror_images_are_used_where_they_tell_more(symmetric):
-    x = images(symmetric, 400)
+    x = images(symmetric, 90 if symmetric else 400)
     found = by_ppca.settle(Settings.of(latent_dim=3), x, None, (4, 8))
     assert found.settings.mirror is symmetric
 
