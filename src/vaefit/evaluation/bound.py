@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
+from vaefit.evaluation.blocks import BLOCK
 from vaefit.model import VAE
-
-BLOCK = 256
 
 
 @dataclass(frozen=True)
