@@ -2,6 +2,21 @@
 
 from vaefit.evaluation.blocks import BLOCK
 from vaefit.evaluation.bound import Bound, Evaluator, dequantise
+from vaefit.evaluation.coverage import coverage, reconstruction_mse, why_no_intervals
+from vaefit.evaluation.importance import Likelihoods, importance_sample, why_undefined
 from vaefit.evaluation.latents import LatentUse, latent_use
 
-__all__ = ["BLOCK", "Bound", "Evaluator", "LatentUse", "dequantise", "latent_use"]
+__all__ = [
+    "BLOCK",
+    "Bound",
+    "Evaluator",
+    "LatentUse",
+    "Likelihoods",
+    "coverage",
+    "dequantise",
+    "importance_sample",
+    "latent_use",
+    "reconstruction_mse",
+    "why_no_intervals",
+    "why_undefined",
+]
