@@ -1,5 +1,6 @@
 """Numbers on held-out rows: what a model is worth, in nats per datum."""
 
+from vaefit.evaluation.annealing import Annealed, Annealing, Bracket, anneal, bracket
 from vaefit.evaluation.blocks import BLOCK
 from vaefit.evaluation.bound import Bound, Evaluator, dequantise
 from vaefit.evaluation.coverage import coverage, reconstruction_mse, why_no_intervals
@@ -8,10 +9,15 @@ from vaefit.evaluation.latents import LatentUse, latent_use
 
 __all__ = [
     "BLOCK",
+    "Annealed",
+    "Annealing",
     "Bound",
+    "Bracket",
     "Evaluator",
     "LatentUse",
     "Likelihoods",
+    "anneal",
+    "bracket",
     "coverage",
     "dequantise",
     "importance_sample",
