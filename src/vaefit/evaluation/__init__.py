@@ -1,6 +1,29 @@
 """Numbers on held-out rows: what a model is worth, in nats per datum."""
 
-from vaefit.evaluation.bound import BLOCK, Bound, Evaluator
+from vaefit.evaluation.annealing import Annealed, Annealing, Bracket, anneal, bracket
+from vaefit.evaluation.blocks import BLOCK
+from vaefit.evaluation.bound import Bound, Evaluator
+from vaefit.evaluation.coverage import coverage, reconstruction_mse, why_no_intervals
 from vaefit.evaluation.dequantise import dequantised
+from vaefit.evaluation.importance import Likelihoods, importance_sample, why_undefined
+from vaefit.evaluation.latents import LatentUse, latent_use
 
-__all__ = ["BLOCK", "Bound", "Evaluator", "dequantised"]
+__all__ = [
+    "BLOCK",
+    "Annealed",
+    "Annealing",
+    "Bound",
+    "Bracket",
+    "Evaluator",
+    "LatentUse",
+    "Likelihoods",
+    "anneal",
+    "bracket",
+    "coverage",
+    "dequantised",
+    "importance_sample",
+    "latent_use",
+    "reconstruction_mse",
+    "why_no_intervals",
+    "why_undefined",
+]

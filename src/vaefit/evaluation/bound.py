@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
+from vaefit.evaluation.blocks import BLOCK
 from vaefit.evaluation.dequantise import dequantised
 from vaefit.model import VAE
-
-BLOCK = 256
 
 
 @dataclass(frozen=True)
