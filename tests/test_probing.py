@@ -219,10 +219,10 @@ def test_only_the_deepest_folder_is_the_label(digits, tmp_path):
     ("labels", "options", "error", "message"),
     [
         (None, {}, DataError, "expected rows in folders"),
-        ([0] * 60, {}, DataError, "expected at least two classes of labels, found only '0'"),
+        ([0] * 60, {}, DataError, "expected labels of at least two classes, found only '0'"),
         ([0, 1] * 29, {}, ShapeError, "expected a label for each of 60 rows, found 58"),
         ([0, 1] * 30, {"per_class": (100,)}, DataError, "expected at least 100 rows of every class"),
-        ([0, *[1] * 59], {}, DataError, "expected at least 2 rows of each class, found 1 of '0'"),
+        ([0, *[1] * 59], {}, DataError, "expected at least 2 rows of every class, found 1 of '0'"),
         ([0, 1] * 30, {"per_class": (1,)}, SettingsError, "at least 2 labels a class"),
         ([0, 1] * 30, {"draws": 1}, SettingsError, "at least 2 draws"),
         ([0, 1] * 30, {"test": 1.5}, SettingsError, "test share between 0 and 1"),

@@ -92,7 +92,7 @@ def test_test_arrays_beside_the_others(vaefit, table):
 
 MISTAKES = [
     (("rows.csv", "--labels", "sort"), "expected labels in a column called 'sort', found a, kind, b"),
-    (("one.csv", "--labels", "kind"), "expected at least two classes of labels, found only 'x'"),
+    (("one.csv", "--labels", "kind"), "expected labels of at least two classes, found only 'x'"),
     (("x.npy",), "expected rows in folders named after their labels, found no such folders"),
     (("x.npy", "--labels", "kind"), "--labels kind: expected 'folders', or a file of labels"),
     (("x.npy", "--labels", "short.npy"), "short.npy: expected a label for each of 90 rows, found 5"),

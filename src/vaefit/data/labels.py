@@ -31,10 +31,8 @@ def words(values: Sequence[object] | np.ndarray, where: str, rows: int | None = 
     return found
 
 
-def read_labels(path: Path, rows: int, *, head: bool = False) -> tuple[str, ...]:
+def read_labels(path: Path, rows: int) -> tuple[str, ...]:
     """The labels in a file: a NumPy array (.npy), or a text with one a line and perhaps a title above.
-
-    With `head` there may be more labels than rows, and the first ones are taken.
 
     Raises: DataError, ShapeError.
     """
@@ -42,7 +40,7 @@ def read_labels(path: Path, rows: int, *, head: bool = False) -> tuple[str, ...]
         found = _entries(path)
     except (OSError, ValueError, EOFError) as e:
         raise DataError(f"{path}: expected labels, a .npy or one a line, found {reason(e)}") from e
-    return words(found[:rows] if head else found[len(found) == rows + 1 :], str(path), rows)
+    return words(found[len(found) == rows + 1 :], str(path), rows)
 
 
 def deepest(folders: Sequence[str]) -> tuple[str, ...]:

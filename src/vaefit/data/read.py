@@ -65,8 +65,11 @@ def read_labelled(path: str | Path, labels: str = "folders", **options: Any) -> 
         return with_labels(read(path, **options), None)
     beside = Path(labels).expanduser()
     if beside.is_file():
+        # All rows, because a limit is on both.
+        limit = options.pop("limit", None)
         dataset = read(path, **options)
-        return replace(dataset, labels=read_labels(beside, dataset.n, head=bool(options.get("limit"))))
+        dataset = replace(dataset, labels=read_labels(beside, dataset.n))
+        return dataset if limit is None else dataset.take(range(min(limit, dataset.n)))
     reader = find_reader(_existing(path))
     if "labels" not in reader.uses:
         raise DataError(
