@@ -75,8 +75,10 @@ class Probe:
 
     def bands(self) -> dict[str, dict[str, list[Band]]]:
         """What `figures.learning_curves` draws: a panel for each metric, one for the differences."""
+        # Random features are so far off that their difference would flatten the others.
+        rivals = [f for f in self.rivals if f != "random"]
         gaps: dict[str, list[Band]] = {
-            f: [self.difference(f, n, SHOWN[0]) for n in self.per_class] for f in self.rivals
+            f: [self.difference(f, n, SHOWN[0]) for n in self.per_class] for f in rivals
         }
         return {
             "balanced accuracy": self._bands_of("balanced_accuracy"),
