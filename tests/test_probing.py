@@ -113,6 +113,7 @@ def test_held_out_rows_are_a_share_of_each_class_in_blocks():
     dataset = Dataset.from_array(np.arange(120.0)[:, None], labels=labels)
     kept, held = hold_out(dataset, 0.3, 0)
     assert sorted([*kept.values[:, 0], *held.values[:, 0]]) == list(range(120))
+    assert held.labels is not None
     assert (held.labels.count("a"), held.labels.count("b")) == (30, 6)
     gaps = np.flatnonzero(np.diff(held.values[:30, 0]) > 1)
     assert len(gaps) <= 5
