@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vaefit.data import Dataset, read
     from vaefit.errors import DataError, RunError, SettingsError, ShapeError, TrainingError, VaefitError
     from vaefit.fitting import fit
+    from vaefit.probing import Probe, probe
     from vaefit.run import Reconstruction, Run, load
 
 __version__ = "0.1.0"
@@ -30,6 +31,8 @@ _HOMES = {
     "TrainingError": "errors",
     "VaefitError": "errors",
     "fit": "fitting",
+    "Probe": "probing",
+    "probe": "probing",
     "Reconstruction": "run",
     "Run": "run",
     "load": "run",
@@ -38,6 +41,7 @@ _HOMES = {
 __all__ = [
     "DataError",
     "Dataset",
+    "Probe",
     "Reconstruction",
     "Run",
     "RunError",
@@ -48,6 +52,7 @@ __all__ = [
     "configure",
     "fit",
     "load",
+    "probe",
     "read",
 ]
 

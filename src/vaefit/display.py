@@ -1,4 +1,4 @@
-"""What a fit tells while it goes on, to whoever shows it."""
+"""What a fit, or other long work, tells while it goes on, to whoever shows it."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -13,6 +13,9 @@ class Display(Protocol):
 
     def reading(self, done: int, total: int) -> None:
         """Files read so far; total is 0 while unknown."""
+
+    def working(self, what: str, done: int, total: int) -> None:
+        """Some pieces of a long piece of work are done."""
 
     def started(self, epochs: int) -> None:
         """Training begins."""
@@ -30,6 +33,8 @@ class Silent:
     def notice(self, message: str) -> None: ...
 
     def reading(self, done: int, total: int) -> None: ...
+
+    def working(self, what: str, done: int, total: int) -> None: ...
 
     def started(self, epochs: int) -> None: ...
 

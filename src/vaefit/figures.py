@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ HEAD = 50  # pixels for the titles over a mosaic
 MOST_BOXES = 40
 
 Points = Sequence[tuple[int, float]]
+Band = tuple[float, float, float]  # mean, low, high
 
 
 def write_all(fitted: Run, rows: Dataset, folder: Path) -> None:
@@ -107,6 +108,41 @@ def curves(history: list[dict[str, Any]], path: Path) -> None:
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
     _save(figure, path)
+
+
+def learning_curves(
+    panels: Mapping[str, Mapping[str, Sequence[Band]]], sizes: Sequence[int], xlabel: str, path: Path
+) -> None:
+    """Means with bands over sizes, a panel for each title and a colour for each name in the first panel.
+
+    Raises:
+        DataError: the name asks for an unknown kind of picture.
+        RunError: the picture cannot be written.
+    """
+    figure = Figure(figsize=(4.4 * len(panels), 4.2), layout="constrained")
+    names = list(next(iter(panels.values())))
+    for axes, (title, curves) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+    ):
+        for name, bands in curves.items():
+            _band(axes, sizes, bands, name, names.index(name))
+        if any(low < 0 for bands in curves.values() for _, low, _ in bands):
+            axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+        axes.set(title=title, xlabel=xlabel)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(names), frameon=False)
+    _save(figure, path)
+
+
+def _band(axes: Any, sizes: Sequence[int], bands: Sequence[Band], name: str, number: int) -> None:
+    mean, low, high = zip(*bands, strict=True)
+    axes.fill_between(sizes, low, high, color=f"C{number}", alpha=0.2, linewidth=0)
+    marker = "os^Dv<>p"[number % 8]
+    axes.plot(sizes, mean, color=f"C{number}", marker=marker, markersize=5, label=name)
 
 
 def _curve(axes: Any, points: Points, label: str) -> None:

@@ -50,6 +50,10 @@ class Board:
         """Passed on."""
         self._display.reading(done, total)
 
+    def working(self, what: str, done: int, total: int) -> None:
+        """Passed on."""
+        self._display.working(what, done, total)
+
     def started(self, epochs: int) -> None:
         """Passed on."""
         self._display.started(epochs)

@@ -64,6 +64,14 @@ class Live:
         if total and done >= total:
             self.close()
 
+    def working(self, what: str, done: int, total: int) -> None:
+        """Move the bar of some other work; it goes away when all is done."""
+        if self._bar is None:
+            self._open(what, total, transient=True)
+        self._update(description=what, completed=done, total=total, beside=f"{done:,} of {total:,}")
+        if done >= total:
+            self.close()
+
     def started(self, epochs: int) -> None:
         """Begin the bar of epochs."""
         self.close()
@@ -125,6 +133,10 @@ class Lines:
         """A line if reading takes long."""
         self._say(f"reading: {done} files" + (f" of {total}" if total else ""))
 
+    def working(self, what: str, done: int, total: int) -> None:
+        """A line if the work takes long."""
+        self._say(f"{what}: {done:,} of {total:,}")
+
     def started(self, epochs: int) -> None:
         """Remember how many epochs there will be."""
         self._epochs = epochs
@@ -165,6 +177,8 @@ class Quiet:
     def notice(self, message: str) -> None: ...
 
     def reading(self, done: int, total: int) -> None: ...
+
+    def working(self, what: str, done: int, total: int) -> None: ...
 
     def started(self, epochs: int) -> None: ...
 

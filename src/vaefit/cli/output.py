@@ -1,8 +1,10 @@
 """Reading data for a run, and writing what a run gives: pictures, arrays, tables."""
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import numpy as np
 from vaefit import data, figures
 from vaefit.data import Dataset
 from vaefit.errors import DataError, RunError, SettingsError
+from vaefit.folder import write_atomically
+from vaefit.probing import Probe
 from vaefit.run import Run
 from vaefit.settle import parse_size
 
@@ -38,9 +42,11 @@ def read_for(
     limit: int | None,
     key: str | None,
     skip_bad: bool,
+    labels: str | None = None,
 ) -> Dataset:
-    """Data read the way the fit read its own, unless told otherwise."""
-    dataset = data.read(
+    """Data read the way the fit read its own, unless told otherwise; with labels where asked for."""
+    read = data.read if labels is None else partial(data.read_labelled, labels=labels)
+    dataset = read(
         path,
         include=include or (),
         size=parse_size(size or fitted.settings.size),
@@ -53,7 +59,7 @@ def read_for(
     screen.close()
     for message in dataset.notices:
         screen.notice(message)
-    return fitted.dataset(dataset)
+    return fitted.dataset(dataset) if labels is None else dataset
 
 
 def reconstruct_to_npz(fitted: Run, dataset: Dataset, out: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -124,6 +130,14 @@ def write_latents(fitted: Run, dataset: Dataset, out: Path) -> dict[str, Any]:
         write = frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet
         _write(out, write)
     return {"out": str(out), "n": dataset.n, "latent_dim": mean.shape[1]}
+
+
+def write_probe(found: Probe, out: Path) -> None:
+    """A picture of the learning curves; into a folder, with the numbers beside it."""
+    picture = out if out.suffix else out / "probe.png"
+    figures.learning_curves(found.bands(), found.per_class, "labels per class", picture)
+    if not out.suffix:
+        write_atomically(out / "probe.json", json.dumps(found.to_dict(), indent=1) + "\n")
 
 
 def _names(dataset: Dataset) -> dict[str, np.ndarray]:

@@ -2,8 +2,18 @@
 
 from .choose import check_same, choose_transform
 from .dataset import Dataset
-from .read import read
+from .read import read, read_labelled, with_labels
 from .split import split
 from .transforms import Transform, transform_from_dict
 
-__all__ = ["Dataset", "Transform", "check_same", "choose_transform", "read", "split", "transform_from_dict"]
+__all__ = [
+    "Dataset",
+    "Transform",
+    "check_same",
+    "choose_transform",
+    "read",
+    "read_labelled",
+    "split",
+    "transform_from_dict",
+    "with_labels",
+]

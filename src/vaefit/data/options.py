@@ -18,6 +18,7 @@ class Options:
     limit: int | None = None
     key: str | None = None
     skip_bad: bool = False
+    labels: str | None = None
     progress: Progress | None = None
 
     def tick(self, done: int, total: int) -> None:

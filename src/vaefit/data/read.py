@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..errors import DataError, SettingsError
 from .dataset import Dataset
+from .labels import deepest, read_labels, words
 from .options import Options
 from .readers import Reader, find_reader
 
@@ -20,6 +25,7 @@ def read(
     limit: int | None = None,
     key: str | None = None,
     skip_bad: bool = False,
+    labels: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Read images or a table of numbers from a folder, archive or file.
@@ -27,6 +33,7 @@ def read(
     `include` are patterns of paths inside a folder or archive (any may match); `size` = (H, W) resizes
     images and says which shape flat rows have; `grayscale` turns colours grey; `limit` keeps the first rows
     in natural order; `key` names the array in an .npz or .mat file; `skip_bad` leaves out damaged images;
+    `labels` names the column of a table, or the array of an .npz or .mat file, that holds labels and no data;
     `progress` is called now and then with the files done and their total (0 while it is not known).
 
     Raises: DataError, ShapeError (a DataError) or SettingsError with a message of one line.
@@ -38,12 +45,53 @@ def read(
     ...     read(path).values.tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
-    options = Options(tuple(include), size, grayscale, limit, key, skip_bad, progress)
+    options = Options(tuple(include), size, grayscale, limit, key, skip_bad, labels, progress)
     _check(options)
     path = _existing(path)
     reader = find_reader(path)
     _check_uses(options, reader, path)
     return reader.read(path, options)
+
+
+def read_labelled(path: str | Path, labels: str = "folders", **options: Any) -> Dataset:
+    """Read data of which every row has a label; `options` are those of `read`.
+
+    `labels` is "folders" (the deepest folder of each image, or what the format itself brings), a file of
+    labels (.npy, or one a line), or the name of a column or array of the data itself.
+
+    Raises: DataError where there are no such labels, or not one for each row.
+    """
+    if labels == "folders":
+        return with_labels(read(path, **options), None)
+    beside = Path(labels).expanduser()
+    if beside.is_file():
+        # All rows, because a limit is on both.
+        limit = options.pop("limit", None)
+        dataset = read(path, **options)
+        dataset = replace(dataset, labels=read_labels(beside, dataset.n))
+        return dataset if limit is None else dataset.take(range(min(limit, dataset.n)))
+    reader = find_reader(_existing(path))
+    if "labels" not in reader.uses:
+        raise DataError(
+            f"--labels {labels}: expected 'folders', or a file of labels as there are no columns in "
+            f"{reader.what}; found no such file"
+        )
+    return read(path, labels=labels, **options)
+
+
+def with_labels(dataset: Dataset, labels: Sequence[object] | np.ndarray | None) -> Dataset:
+    """The same rows with these labels, or where there are none, with their deepest folders.
+
+    Raises: DataError where they lie in one folder, or the labels are not one for each row.
+    """
+    if labels is not None:
+        return replace(dataset, labels=words(labels, "labels", dataset.n))
+    if dataset.labels is None:
+        raise DataError(
+            f"{dataset.source}: expected rows in folders named after their labels, found no such folders; "
+            "name a column, or give a file of labels"
+        )
+    return replace(dataset, labels=deepest(dataset.labels))
 
 
 def _existing(path: str | Path) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import DataError
 from ..dataset import Dataset
+from ..labels import words
 from ..names import reason
 from ..options import Options
 from . import reader
@@ -26,7 +27,7 @@ def read_npy(path: Path, options: Options) -> Dataset:
     return _dataset(array, path, options)
 
 
-@reader("NumPy arrays (.npz)", ".npz", uses=("key", "grayscale"))
+@reader("NumPy arrays (.npz)", ".npz", uses=("key", "grayscale", "labels"))
 def read_npz(path: Path, options: Options) -> Dataset:
     """The array called `key`, or the only one."""
     try:
@@ -34,28 +35,33 @@ def read_npz(path: Path, options: Options) -> Dataset:
             arrays = np.load(file, allow_pickle=False)
             if isinstance(arrays, np.ndarray):
                 raise DataError(f"{path}: expected several arrays (.npz), found one (.npy); rename the file")
-            return _dataset(arrays[_choose(path, arrays.files, options.key)], path, options)
+            names, labels = _without_labels(path, arrays.files, options)
+            array = arrays[_choose(path, names, options.key)]
+            return _dataset(array, path, options, None if labels is None else arrays[labels])
     except DataError:
         raise
     except Exception as e:  # numpy, zipfile and zlib fail in many ways on damaged files
         raise _unreadable(path, "NumPy arrays", e) from e
 
 
-@reader("MATLAB arrays (.mat)", ".mat", uses=("key", "grayscale"))
+@reader("MATLAB arrays (.mat)", ".mat", uses=("key", "grayscale", "labels"))
 def read_mat(path: Path, options: Options) -> Dataset:
     """The array called `key`, or the only one, of a MATLAB file up to version 7."""
     from scipy.io import loadmat, whosmat
 
     try:
-        key = _choose(path, [name for name, *_ in whosmat(path)], options.key)
-        array = loadmat(path, variable_names=[key])[key]
+        names, labels = _without_labels(path, [name for name, *_ in whosmat(path)], options)
+        key = _choose(path, names, options.key)
+        arrays = loadmat(path, variable_names=[key, *([] if labels is None else [labels])])
+        array = arrays[key]
     except DataError:
         raise
     except NotImplementedError as e:
         raise DataError(f"{path}: expected MATLAB version 7 or older, found 7.3; save it with -v7") from e
     except Exception as e:  # scipy's parser fails in many ways on damaged files
         raise _unreadable(path, "MATLAB arrays", e) from e
-    return _dataset(array.toarray() if hasattr(array, "toarray") else array, path, options)
+    dense = array.toarray() if hasattr(array, "toarray") else array
+    return _dataset(dense, path, options, None if labels is None else arrays[labels])
 
 
 def _choose(path: Path, names: Iterable[str], key: str | None) -> str:
@@ -69,10 +75,29 @@ def _choose(path: Path, names: Iterable[str], key: str | None) -> str:
     raise DataError(f"{path}: expected {asked}, found {found}; choose one with --key")
 
 
-def _dataset(array: np.ndarray, path: Path, options: Options) -> Dataset:
+def _without_labels(path: Path, names: list[str], options: Options) -> tuple[list[str], str | None]:
+    """The names of the arrays that may be data, and that of the labels."""
+    labels = options.labels
+    if labels is not None and labels not in names:
+        raise DataError(f"{path}: expected labels in an array called '{labels}', found {', '.join(names)}")
+    return [name for name in names if name != labels], labels
+
+
+def _dataset(array: np.ndarray, path: Path, options: Options, labels: np.ndarray | None = None) -> Dataset:
+    named = None if labels is None else words(_column(labels), f"{path}, {options.labels}", len(array))
     return Dataset.from_array(
-        array, size=options.size, grayscale=options.grayscale, limit=options.limit, source=str(path)
+        array,
+        size=options.size,
+        grayscale=options.grayscale,
+        limit=options.limit,
+        labels=named,
+        source=str(path),
     )
+
+
+def _column(labels: np.ndarray) -> np.ndarray:
+    """MATLAB's rows (1, N) as columns."""
+    return labels.T if labels.ndim == 2 and len(labels) == 1 else labels
 
 
 def _unreadable(path: Path, what: str, error: Exception) -> DataError:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import DataError
 from ..dataset import Dataset
+from ..labels import words
 from ..names import one_line, reason
 from ..options import Options
 from . import reader
@@ -32,7 +33,10 @@ class Layout(NamedTuple):
     header: bool
 
 
-@reader("a table (.csv, .tsv, .txt)", *(f"{s}{z}" for s in (".csv", ".tsv", ".txt") for z in ("", ".gz")))
+TEXTS = tuple(f"{suffix}{packed}" for suffix in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
+
+
+@reader("a table (.csv, .tsv, .txt)", *TEXTS, uses=("labels",))
 def read_text(path: Path, options: Options) -> Dataset:
     """A text table; its header is told by the first row being no numbers."""
     data = _content(path)
@@ -41,11 +45,12 @@ def read_text(path: Path, options: Options) -> Dataset:
     names = (
         [name.strip() for name in frame.columns] if layout.header else [f"c{i}" for i in range(frame.width)]
     )
+    frame, names, labels = _without_labels(frame, names, path, options)
     values = _numbers(frame, names, path, layout.header)
-    return Dataset.from_array(values, size=options.size, columns=names, source=str(path))
+    return Dataset.from_array(values, size=options.size, columns=names, labels=labels, source=str(path))
 
 
-@reader("a table (.parquet)", ".parquet", ".pq", sniff=lambda _, head: head[:4] == b"PAR1")
+@reader("a table (.parquet)", ".parquet", ".pq", sniff=lambda _, head: head[:4] == b"PAR1", uses=("labels",))
 def read_parquet(path: Path, options: Options) -> Dataset:
     """A table whose columns are all numbers or truth values."""
     import polars as pl
@@ -56,12 +61,32 @@ def read_parquet(path: Path, options: Options) -> Dataset:
         raise DataError(
             f"{path}: expected a parquet table, found a damaged or foreign file ({reason(e)})"
         ) from e
+    frame, names, labels = _without_labels(frame, frame.columns, path, options)
     for column in frame.iter_columns():
         _require_numeric(column, path)
-    _require_complete(frame, frame.columns, path, below="")
+    _require_complete(frame, names, path, below="")
     if set(frame.dtypes) != {pl.Float32}:
         frame = frame.select(pl.all().cast(pl.Float64))
-    return Dataset.from_array(frame.to_numpy(), size=options.size, columns=frame.columns, source=str(path))
+    return Dataset.from_array(
+        frame.to_numpy(), size=options.size, columns=names, labels=labels, source=str(path)
+    )
+
+
+def _without_labels(
+    frame: pl.DataFrame, names: list[str], path: Path, options: Options
+) -> tuple[pl.DataFrame, list[str], tuple[str, ...] | None]:
+    """The columns that are data, their names, and the labels."""
+    wanted = options.labels
+    if wanted is None:
+        return frame, names, None
+    if wanted not in names:
+        raise DataError(
+            f"{path}: expected labels in a column called '{one_line(wanted, 40)}', found "
+            f"{one_line(', '.join(names), 200)}"
+        )
+    place = names.index(wanted)
+    labels = words(frame.to_series(place).to_list(), f"{path}, column '{wanted}'")
+    return frame.drop(frame.columns[place]), [*names[:place], *names[place + 1 :]], labels
 
 
 def _content(path: Path) -> bytes:

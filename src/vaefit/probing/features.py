@@ -1,0 +1,87 @@
+"""What the classifier is given: posterior means, and what they have to be better than."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.decomposition import PCA
+
+from vaefit import data
+from vaefit.data import Dataset
+from vaefit.errors import VaefitError
+from vaefit.run import Run
+from vaefit.settle import parse_share, parse_size
+
+
+class Sides(NamedTuple):
+    """Features of the rows from which labels are drawn, and of the test rows."""
+
+    rows: Float[np.ndarray, "rows variables"]
+    test: Float[np.ndarray, "test variables"]
+
+
+Feature = Callable[[int], Sides]  # of a draw
+
+
+def features(run: Run, rows: Dataset, test: Dataset, unlabelled: Dataset, seed: int) -> dict[str, Feature]:
+    """Posterior means, the inputs themselves, PCA, and random features; every column standardised.
+
+    PCA is fitted to `unlabelled` rows. PCA and random features have as many columns as there are latents.
+    Random features are tanh of standardised inputs times Gaussian weights of variance 1 / inputs, drawn anew
+    for each draw. Columns are centred and scaled by the mean and sd of `rows`, whose labels play no part.
+    """
+    means = Sides(run.encode(rows)[0], run.encode(test)[0])
+    inputs = Sides(run.inputs(rows), run.inputs(test))
+    raw, size = standardised(inputs), means.rows.shape[1]
+    return {
+        "vae": _always(standardised(means)),
+        "raw": _always(raw),
+        "pca": _always(standardised(_pca(inputs, run.inputs(unlabelled), size))),
+        "random": lambda draw: standardised(_random(raw, size, np.random.default_rng([seed, draw]))),
+    }
+
+
+def standardised(sides: Sides) -> Sides:
+    """Every column with mean 0 and sd 1 over the first side; constant columns 0."""
+    mean = sides.rows.mean(axis=0, dtype=np.float64)
+    sd = sides.rows.std(axis=0, dtype=np.float64)
+    # Rounding leaves a constant column with an sd that is not quite zero.
+    scale = np.where(sd > 1e-6 * (np.abs(mean) + sd.max()), 1 / np.maximum(sd, 1e-30), 0.0)
+    return Sides(*(((side - mean) * scale).astype(np.float32) for side in sides))
+
+
+def fitted_rows(run: Run) -> Dataset | None:
+    """The rows a run was trained on, read again; None where they are not there or have changed."""
+    settings = run.settings
+    try:
+        share = parse_share(settings.validation)
+        dataset = data.read(
+            run.source.get("path", ""),
+            include=settings.include,
+            size=parse_size(settings.size),
+            grayscale=settings.grayscale,
+            limit=settings.limit,
+            key=settings.key,
+            skip_bad=settings.skip_bad,
+        )
+        if share is not None:
+            dataset = dataset.take(data.split(dataset, share, settings.validation_by, settings.seed)[0])
+        return run.dataset(dataset) if dataset.n == run.source.get("rows") else None
+    except VaefitError:
+        return None
+
+
+def _always(sides: Sides) -> Feature:
+    return lambda _: sides
+
+
+def _pca(inputs: Sides, unlabelled: Float[np.ndarray, "n variables"], size: int) -> Sides:
+    fitted = PCA(min(size, *unlabelled.shape), svd_solver="covariance_eigh").fit(unlabelled)
+    return Sides(*(fitted.transform(side) for side in inputs))
+
+
+def _random(raw: Sides, size: int, rng: np.random.Generator) -> Sides:
+    inputs = raw.rows.shape[1]
+    weights = (rng.standard_normal((inputs, size)) / inputs**0.5).astype(np.float32)
+    return Sides(*(np.tanh(side @ weights) for side in raw))
