@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vaefit.backend import configure
     from vaefit.data import Dataset, read
+    from vaefit.doctor import Finding, examine
     from vaefit.errors import DataError, RunError, SettingsError, ShapeError, TrainingError, VaefitError
     from vaefit.fitting import fit
     from vaefit.run import Reconstruction, Run, load
@@ -29,6 +30,8 @@ _HOMES = {
     "ShapeError": "errors",
     "TrainingError": "errors",
     "VaefitError": "errors",
+    "Finding": "doctor",
+    "examine": "doctor",
     "fit": "fitting",
     "Reconstruction": "run",
     "Run": "run",
@@ -38,6 +41,7 @@ _HOMES = {
 __all__ = [
     "DataError",
     "Dataset",
+    "Finding",
     "Reconstruction",
     "Run",
     "RunError",
@@ -46,6 +50,7 @@ __all__ = [
     "TrainingError",
     "VaefitError",
     "configure",
+    "examine",
     "fit",
     "load",
     "read",

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("fit", "reconstruct", "sample", "encode", "recipes", "decode", "info")
+COMMANDS = ("fit", "reconstruct", "sample", "encode", "recipes", "decode", "info", "doctor")
 
 
 @pytest.fixture(autouse=True)
