@@ -5,10 +5,11 @@ from jaxtyping import Float
 
 from vaefit.doctor.evidence import Evidence, spectrum_of
 from vaefit.doctor.finding import Finding
+from vaefit.evaluation.latents import ACTIVE
 
 # A latent whose KL is below a hundredth of a nat says nothing that a person could see; an active unit's
-# posterior mean varies by more than 0.01 (Burda et al. 2016, arXiv:1509.00519).
-UNUSED_NATS, INACTIVE_VARIANCE = 0.01, 0.01
+# posterior mean varies by more than ACTIVE (Burda et al. 2016, arXiv:1509.00519).
+UNUSED_NATS = 0.01
 # A Gaussian is the hardest source of its covariance to describe (Cover & Thomas, theorem 10.3.3), so its rate
 # is what a good code may cost. A diagonal posterior and k latents cost more; twice as much is waste.
 WASTEFUL, FREE_NATS = 2.0, 5.0
@@ -49,7 +50,7 @@ def collapsed(evidence: Evidence) -> Finding | None:
 
 def _unused(evidence: Evidence) -> np.ndarray:
     passed = evidence.passed
-    still = passed.latent_mean.var(axis=0, dtype=np.float64) < INACTIVE_VARIANCE
+    still = passed.latent_mean.var(axis=0, dtype=np.float64) < ACTIVE
     return still if passed.kl is None else still & (passed.kl.mean(axis=0) < UNUSED_NATS)
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
+from vaefit.hashing import random_uniform
 from vaefit.model import VAE
 
 BLOCK = 256
@@ -68,4 +69,4 @@ def dequantise(x: Float[Array, "*shape"], quantum: float, key: Key[Array, ""]) -
 
     Source: Theis et al. 2016, arXiv:1511.01844.
     """
-    return x + quantum * jax.random.uniform(key, x.shape) if quantum else x
+    return x + quantum * random_uniform(key, x.shape) if quantum else x
