@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
+from vaefit.evaluation.blocks import BLOCK
 from vaefit.hashing import random_uniform
 from vaefit.model import VAE
-
-BLOCK = 256
 
 
 @dataclass(frozen=True)
