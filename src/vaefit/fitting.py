@@ -185,9 +185,10 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
             "--learning-rate"
         )
     fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
-    fitted.summary["findings"] = _warnings(fitted, trainer, shown)
     if fitted.folder is not None:
         journal.save(trainer)
+    fitted.summary["findings"] = _warnings(fitted, trainer, shown)
+    if fitted.folder is not None:
         figures.write_all(fitted, shown, fitted.folder)
         write_atomically(fitted.folder / README, readme.text(fitted))
     return fitted
@@ -235,7 +236,7 @@ def _source(rows: Dataset, held_out: Dataset | None) -> dict[str, Any]:
 
 def _warnings(fitted: Run, trainer: Trainer, shown: Dataset) -> list[dict[str, Any]]:
     """What the doctor warns of, from the rows in memory."""
-    found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown)).findings
+    found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False).findings
     return [finding.to_dict() for finding in found if finding.severity != "information"]
 
 

@@ -14,7 +14,7 @@ from numpyro import distributions as dist
 from numpyro.distributions import kl_divergence
 
 from vaefit.assemble import build_trainer
-from vaefit.evaluation import BLOCK
+from vaefit.evaluation.blocks import blocks
 from vaefit.model import VAE
 from vaefit.ppca import Spectrum
 from vaefit.run import Run
@@ -49,7 +49,7 @@ class Rows:
         return Rows(
             self.x[kept],
             None if self.positions is None else self.positions[kept],
-            None if self.names is None else [self.names[i] for i in kept],
+            None if self.names is None else [self.names[int(i)] for i in kept],
         )
 
 
@@ -165,43 +165,41 @@ def spectrum_of(x: Float[np.ndarray, "rows variables"]) -> Spectrum:
 
 def passed(model: VAE, x: Float[np.ndarray, "rows variables"], key: Key[Array, ""]) -> Passed:
     """Rows through the model, a block at a time; the hidden units of the first block only."""
-    blocks = []
-    for number, start in enumerate(range(0, len(x), BLOCK)):
-        rows = x[start : start + BLOCK]
-        padded = np.pad(rows, ((0, BLOCK - len(rows)), (0, 0)), mode="edge")
-        block = jax.device_get(_passed_block(model, padded, jax.random.fold_in(key, number)))
-        blocks.append(_cut(block, len(rows)))
-    return _joined(blocks)
+    found = []
+    for number, (rows, (block,)) in enumerate(blocks(x)):
+        whole = jax.device_get(_passed_block(model, block, jax.random.fold_in(key, number)))
+        found.append(_cut(Passed(**whole), rows.stop - rows.start))
+    return _joined(found)
 
 
 def _cut(block: Passed, rows: int) -> Passed:
     return jax.tree.map(lambda values: values[:rows], block)
 
 
-def _joined(blocks: list[Passed]) -> Passed:
+def _joined(found: list[Passed]) -> Passed:
     """The blocks as one; hidden units stay those of the first."""
-    first = blocks[0]
+    first = found[0]
 
     def joined(name: str) -> Any:
-        parts = [getattr(block, name) for block in blocks]
+        parts = [getattr(block, name) for block in found]
         return None if parts[0] is None else np.concatenate(parts)
 
     return first._replace(**{name: joined(name) for name in ("latent_mean", "kl", "location", "sd")})
 
 
 @eqx.filter_jit
-def _passed_block(model: VAE, x: Float[Array, "rows variables"], key: Key[Array, ""]) -> Passed:
+def _passed_block(model: VAE, x: Float[Array, "rows variables"], key: Key[Array, ""]) -> dict[str, PyTree]:
     terms = model.terms(x, None, key, 1)
     p = model.likelihood(terms.decoder.output)
     assert terms.posterior.mean is not None
-    return Passed(
-        latent_mean=terms.posterior.mean,
-        kl=_kl_by_latent(terms.posterior, terms.prior),
-        location=terms.location[0],
-        sd=None if model.likelihood.joint or p.variance is None else jnp.sqrt(p.variance[0] + 0 * x),
-        encoder_hidden=terms.encoder.hidden,
-        decoder_hidden=tuple(layer[0] for layer in terms.decoder.hidden),
-    )
+    return {
+        "latent_mean": terms.posterior.mean,
+        "kl": _kl_by_latent(terms.posterior, terms.prior),
+        "location": terms.location[0],
+        "sd": None if model.likelihood.joint or p.variance is None else jnp.sqrt(p.variance[0] + 0 * x),
+        "encoder_hidden": terms.encoder.hidden,
+        "decoder_hidden": tuple(layer[0] for layer in terms.decoder.hidden),
+    }
 
 
 def _kl_by_latent(q: dist.Distribution, prior: dist.Distribution) -> Array | None:

@@ -27,8 +27,8 @@ CHECKS = (
     Check("wasteful rate", "rows", latents.wasteful_rate),
     Check("sd at its floor", "rows", variance.at_floor),
     Check("sd above the data's", "rows", variance.too_wide),
-    Check("exploding gradients", "rows", gradients.exploding),
-    Check("vanishing gradients", "rows", gradients.vanishing),
+    Check("exploding gradients", "rows", gradients.exploding, slow=True),
+    Check("vanishing gradients", "rows", gradients.vanishing, slow=True),
     Check("dead units", "rows", gradients.dead_units),
     Check("saturated Bernoulli", "rows", bernoulli.saturated),
     Check("Bernoulli on grey values", "rows", bernoulli.grey_values),
@@ -81,28 +81,27 @@ def report(run: Run, rows: object = None, display: Display | None = None) -> Rep
     return Report([*found.findings, *missing], found.checked)
 
 
-def look(evidence: Evidence) -> Report:
-    """Make every check that the evidence allows."""
+def look(evidence: Evidence, *, slow: bool = True) -> Report:
+    """Make every check that the evidence allows; the slow ones too, unless told otherwise."""
     there = {
         "history": True,
         "rows": evidence.train is not None or evidence.held_out is not None,
         "both": evidence.train is not None and evidence.held_out is not None,
     }
-    made = [check for check in CHECKS if there[check.needs]]
-    found = [finding for check in made if (finding := check.look(evidence)) is not None]
+    made = [check for check in CHECKS if there[check.needs] and (slow or not check.slow)]
+    # What overflows or divides by nothing is compared with a threshold like any other number.
+    with np.errstate(all="ignore"):
+        found = [finding for check in made if (finding := check.look(evidence)) is not None]
     order = ("serious", "warning", "information")
     return Report(sorted(found, key=lambda f: order.index(f.severity)), [check.name for check in made])
 
 
-def evidence_of_fit(run: Run, trainer: Trainer, held_out: Dataset | None) -> Evidence:
-    """A run that has just been fitted, with the rows still in memory."""
+def evidence_of_fit(run: Run, trainer: Trainer, last: Dataset) -> Evidence:
+    """A run just fitted, with the rows in memory; `last` are the validation rows, if there are any."""
     where = _positions(run, len(trainer.x), 0 if trainer.validation is None else len(trainer.validation))
     train = Rows(trainer.x, where[0], trainer.names)
-    if trainer.validation is None:
-        return Evidence(run, train, None, None, trainer)
-    names = None if held_out is None else held_out.names
-    columns = None if held_out is None else held_out.columns
-    return Evidence(run, train, Rows(trainer.validation, where[1], names), columns, trainer)
+    held_out = None if trainer.validation is None else Rows(trainer.validation, where[1], last.names)
+    return Evidence(run, train, held_out, last.columns, trainer)
 
 
 def _evidence(run: Run, rows: object, display: Display) -> tuple[Evidence, list[Finding]]:

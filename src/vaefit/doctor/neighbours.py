@@ -15,8 +15,8 @@ NEXT, FAR = 5, 50
 # Most rows' nearest training row lies beside them in the file, at less than this share of the distance to the
 # nearest one that does not: a random split has put copies on both sides.
 MOSTLY, CLOSER = 0.5, 0.7
-# As many products as take about a second.
-WORK = 2e10
+# As many products as take about a second, as many pairs as fit into 100 MB.
+WORK, PAIRS = 2e10, 2e7
 
 
 def near_copies(evidence: Evidence) -> Finding | None:
@@ -69,7 +69,7 @@ def neighbours_in_order(evidence: Evidence) -> Finding | None:
 
 
 def _affordable(train: Rows, held_out: Rows) -> Rows:
-    return held_out.thinned(max(16, int(WORK / train.x.size)))
+    return held_out.thinned(max(16, int(min(WORK / train.x.size, PAIRS / len(train.x)))))
 
 
 def _squared(
