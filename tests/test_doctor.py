@@ -13,10 +13,11 @@ import scipy.optimize
 
 from vaefit import Dataset, Run, data, fit, load
 from vaefit.assemble import build_model
-from vaefit.doctor import CHECKS, Evidence, Finding, report
+from vaefit.display import Silent
+from vaefit.doctor import CHECKS, Evidence, Finding, look, report
 from vaefit.doctor.evidence import Passed, Rows
+from vaefit.doctor.examine import _evidence
 from vaefit.doctor.latents import gaussian_rate
-from vaefit.doctor.training import overfitted
 from vaefit.initialise import at_data_moments
 from vaefit.ppca import Spectrum
 from vaefit.settings import Settings
@@ -46,6 +47,11 @@ def evidence(
     model = at_data_moments(model, inputs) if chosen.start == "data" else model
     others = None if held_out is None else Rows(transform.forward(Dataset.from_array(held_out).values))
     return Evidence(Run(model, chosen, transform, history=history or []), Rows(inputs), others)
+
+
+def evidence_of(run: Run, rows: np.ndarray | None = None) -> Evidence:
+    """What the doctor gathers of a run in a folder."""
+    return _evidence(run, rows, Silent())[0]
 
 
 def found(name: str, sick: Evidence) -> Finding | None:
@@ -217,7 +223,7 @@ SICK: dict[str, tuple[Callable[[], Evidence], str]] = {
     ),
     "duplicated rows": (
         lambda: evidence(np.concatenate([factors(), factors()[4:6]])),
-        "2 of 602 training rows (0.33%) are exact copies of others (such as row 601 of row 5)",
+        "2 of 602 rows (0.33%) are exact copies of others (such as row 601 of row 5)",
     ),
     "leakage": (
         lambda: evidence(factors(), np.concatenate([factors(30, seed=2), factors()[9:10]])),
@@ -238,6 +244,13 @@ def test_a_sick_run_is_named_with_its_number(name: str) -> None:
     assert finding is not None
     assert words in finding.line
     assert "\n" not in finding.line and finding.setting and finding.numbers
+
+
+def test_damaged_weights_stop_no_check() -> None:
+    """Numbers that are not finite are no reason to warn of anything else."""
+    said = look(damaged(), slow=False)
+    assert said.findings[0].severity == "serious"
+    assert {finding.name for finding in said.findings} <= {"weights not finite", "posterior collapse"}
 
 
 def test_every_check_has_a_sick_run() -> None:
@@ -281,10 +294,10 @@ def test_over_fitting_is_told_from_a_healthy_fit(healthy: Run, tmp_path: Path) -
         decoder_layers=(64,),
     )
     new = factors(300, seed=7)
-    finding = next(f for f in report(run, new).findings if f.name == "over-fitting")
-    assert "+-" in finding.words
+    finding = found("over-fitting", evidence_of(run, new))
+    assert finding is not None and "+-" in finding.words
     assert finding.numbers["gap"] > 3 * finding.numbers["standard_error"]
-    assert "over-fitting" not in [f.name for f in report(healthy, new).findings]
+    assert found("over-fitting", evidence_of(healthy, new)) is None
 
 
 def test_collapse_by_the_eigenvalue_rule() -> None:
@@ -351,13 +364,9 @@ def test_rows_of_a_run_fitted_to_an_array(tmp_path: Path) -> None:
 
 
 def test_evidence_in_memory_is_the_evidence_read_again(healthy: Run) -> None:
-    from vaefit.display import Silent
-    from vaefit.doctor.examine import _evidence
-
-    again, _ = _evidence(load(str(healthy.folder)), None, Silent())
+    again = evidence_of(load(str(healthy.folder)))
     assert again.train is not None and again.held_out is not None
     assert again.train.positions is not None and again.held_out.positions is not None
     x = factors(1500)
     assert np.allclose(healthy.transform.inverse(again.train.x), x[again.train.positions], atol=1e-5)
     assert np.allclose(healthy.transform.inverse(again.held_out.x), x[again.held_out.positions], atol=1e-5)
-    assert overfitted(again) is None

@@ -64,7 +64,7 @@ def equal_rows(evidence: Evidence) -> Finding | None:
     return Finding(
         "duplicated rows",
         "warning" if share > MANY_ROWS else "information",
-        f"{len(again)} of {len(first)} training rows ({share:.2%}) "
+        f"{len(again)} of {len(first)} rows ({share:.2%}) "
         f"{'is an exact copy of another' if len(again) == 1 else 'are exact copies of others'} (such as "
         f"{rows.called(one)} of {rows.called(int(first[one]))})",
         "leave the copies out unless they are meant to weigh more",

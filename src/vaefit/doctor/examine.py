@@ -111,8 +111,7 @@ def _evidence(run: Run, rows: object, display: Display) -> tuple[Evidence, list[
     try:
         train, held_out = _own(run, display)
     except DataError as problem:
-        missing = _missing(problem)
-        return _of_split(run, None, given), [missing] if given is None else []
+        return _of_split(run, None, given), [_missing(problem, given)]
     return _of_split(run, train, held_out if given is None else given, own=given is None), []
 
 
@@ -134,12 +133,13 @@ def _is_own(run: Run, given: Dataset) -> bool:
     return not path.exists() or Path(given.source).expanduser().resolve() == path.resolve()
 
 
-def _missing(problem: DataError) -> Finding:
+def _missing(problem: DataError, given: Dataset | None) -> Finding:
+    looked_at = "only its history and weights" if given is None else "DATA beside its history and weights"
     return Finding(
         "data not read",
         "information",
-        f"the data of this run cannot be read again ({problem}): only its history and weights were looked at",
-        "give DATA",
+        f"the data of this run cannot be read again ({problem}): {looked_at} were looked at",
+        "give DATA" if given is None else "put them back for the checks that need training rows",
     )
 
 

@@ -37,10 +37,11 @@ def collapsed(evidence: Evidence) -> Finding | None:
             "set --kl-warmup to some epochs, a smaller --sigma-init or --beta, or a smaller --learning-rate",
             numbers,
         )
-    expected = bool(explained) and explained["eigenvalue"] < explained["noise_variance"]
+    supported = min(latents, explained.get("above_noise", latents))
+    expected = used >= supported
     return Finding(
         "unused latents",
-        "information" if expected or used * 2 >= latents else "warning",
+        "information" if used * 2 >= supported else "warning",
         f"{latents - used} of {latents} latents {'is' if latents - used == 1 else 'are'} unused {below}{why}",
         "a smaller --latent-dim gives the same model"
         if expected
@@ -67,7 +68,8 @@ def _by_eigenvalues(evidence: Evidence, used: int) -> tuple[str, dict[str, float
         words += f" below the noise variance {noise:.2g}, as expected of pPCA too"
     else:
         words += f" above the noise variance {noise:.2g}, so a linear model would use one more"
-    return words, {"eigenvalue": eigenvalue, "noise_variance": noise}
+    above = int((eigenvalues > noise).sum())
+    return words, {"eigenvalue": eigenvalue, "noise_variance": noise, "above_noise": above}
 
 
 def _ordinal(n: int) -> str:
@@ -88,13 +90,13 @@ def wasteful_rate(evidence: Evidence) -> Finding | None:
     the same covariance needs more. Squared errors are counted in units of the model's own noise.
     """
     passed, x = evidence.passed, evidence.some
-    if passed.kl is None:
+    if passed.kl is None or not np.isfinite(passed.location).all():
         return None
     noise = _noise(passed.sd, x.shape[1]) if evidence.run.settings.likelihood == "gaussian" else 1.0
     distortion = float((((x - passed.location) / noise) ** 2).sum(axis=1).mean(dtype=np.float64))
     needed = gaussian_rate(spectrum_of(x / noise).eigenvalues, distortion)
     rate = float(passed.kl.sum(axis=1).mean(dtype=np.float64))
-    if rate <= WASTEFUL * needed + FREE_NATS:
+    if not rate > WASTEFUL * needed + FREE_NATS:
         return None
     return Finding(
         "wasteful rate",

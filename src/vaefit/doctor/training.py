@@ -31,7 +31,7 @@ def overfitted(evidence: Evidence) -> Finding | None:
     differ = _gap_of_ppca(evidence)
     gained = _gained(evidence, float(held_out.mean()))
     excess = gap - max(differ, 0.0)
-    if excess <= STANDARD_ERRORS * se or excess <= GAP_OF_GAIN * gained:
+    if not (excess > STANDARD_ERRORS * se and excess > GAP_OF_GAIN * gained):
         return None
     beside = f", pPCA's by {differ:.1f}" if np.isfinite(differ) and differ else ""
     return Finding(
@@ -54,7 +54,7 @@ def _standard_error(values: Float[np.ndarray, " rows"]) -> float:
 def _gap_of_ppca(evidence: Evidence) -> float:
     """How much better pPCA fitted to the training rows does on them; 0 where it means nothing."""
     assert evidence.train is not None and evidence.held_out is not None
-    if evidence.run.settings.likelihood == "bernoulli":
+    if evidence.run.model.likelihood.discrete:
         return 0.0
     model = evidence.spectrum.ppca(evidence.run.settings.latent_dim)
     held_out = evidence.held_out.thinned(len(evidence.some)).x + evidence.run.transform.quantum / 2
@@ -104,9 +104,17 @@ def unfinished(evidence: Evidence) -> Finding | None:
         f"training is not finished: the last epoch is the best, and the last {last} brought {rise:.2f} of "
         "the "
         f"{gained:.2f} nats per datum that the {what} ELBO rose",
-        f"set more --epochs (vaefit fit --resume RUN --epochs {2 * evidence.run.settings.epochs})",
+        _more_epochs(evidence),
         {"rise": rise, "gained": gained},
     )
+
+
+def _more_epochs(evidence: Evidence) -> str:
+    settings = evidence.run.settings
+    if settings.schedule in ("cosine", "exponential"):
+        # Their learning rate has come to its end; resuming would go on with next to none.
+        return f"fit again with --epochs {2 * settings.epochs}"
+    return f"go on with: vaefit fit --resume RUN --epochs {2 * settings.epochs}"
 
 
 def oscillating(evidence: Evidence) -> Finding | None:
