@@ -12,8 +12,8 @@ from vaefit.evaluation.latents import ACTIVE
 UNUSED_NATS = 0.01
 # A Gaussian is the hardest source of its covariance to describe (Cover & Thomas, theorem 10.3.3), so its rate
 # is what a good code may cost. With k latents it costs more: pPCA of faces and digits takes 1.0 to 2.6 times
-# as much (the most with 2 latents, where it is a few nats).
-WASTEFUL, FREE_NATS = 3.0, 5.0
+# as much (the most with 2 latents, where it is a few nats), a network after its first epochs up to 5 times.
+WASTEFUL, FREE_NATS = 5.0, 5.0
 
 
 def collapsed(evidence: Evidence) -> Finding | None:
