@@ -17,7 +17,7 @@ from vaefit.display import Silent
 from vaefit.doctor import CHECKS, Evidence, Finding, look, report
 from vaefit.doctor.evidence import Passed, Rows
 from vaefit.doctor.examine import _evidence
-from vaefit.doctor.latents import gaussian_rate
+from vaefit.doctor.latents import gaussian_rate, ppca_rate
 from vaefit.initialise import at_data_moments
 from vaefit.ppca import Spectrum
 from vaefit.settings import Settings
@@ -330,13 +330,15 @@ def test_gaussian_rate_is_the_least_rate_of_all_divisions() -> None:
         assert gaussian_rate(eigenvalues, distortion) == pytest.approx(searched.fun, abs=1e-4)
 
 
-def test_ppca_pays_no_wasteful_rate() -> None:
-    """Its rate, sum log(lambda / sigma^2) / 2 at a squared error of D sigma^2, is near the least there is."""
-    spectrum = Spectrum.fit(factors())
-    noise = spectrum.noise_variance(2)
-    rate = 0.5 * np.log(spectrum.eigenvalues[:2] / noise).sum()
-    needed = gaussian_rate(spectrum.eigenvalues, 6 * noise)
-    assert needed <= rate <= 1.1 * needed
+def test_ppca_pays_its_rate_and_little_more_than_the_least_there_is() -> None:
+    """Against KL(q || p) of its closed-form posterior; its squared error is D sigma^2."""
+    x = factors()
+    spectrum = Spectrum.fit(x)
+    model = spectrum.ppca(2)
+    mean, sd = model.posterior(x)
+    kl = 0.5 * (mean**2 + sd**2 - 1 - 2 * np.log(sd)).sum(axis=1).mean()
+    assert ppca_rate(spectrum, 2) == pytest.approx(kl, rel=1e-9)
+    assert gaussian_rate(spectrum.eigenvalues, 6 * model.noise_variance) <= kl
 
 
 def test_what_looks_wrong_is_in_summary_and_readme(tmp_path: Path) -> None:

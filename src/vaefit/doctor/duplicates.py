@@ -88,7 +88,7 @@ def shared_rows(evidence: Evidence) -> Finding | None:
         f"{'is a' if len(found) == 1 else 'are'} "
         f"training row{'' if len(found) == 1 else 's'}, to the bit (such as {held_out.called(one)}, which is "
         f"{train.called(twin)})",
-        "leave copies out, or hold out whole groups with --validation-by group or block",
+        "leave the copies out, or give other rows with --validation PATH",
         {"rows": len(found), "share": share},
     )
 

@@ -64,7 +64,8 @@ def examine(run: Run, rows: object = None, display: Display | None = None) -> li
     >>> from vaefit import fit
     >>> x = np.random.default_rng(0).normal(size=(200, 4))
     >>> twice = np.repeat(x, 2, axis=0)
-    >>> [f.name for f in examine(fit(twice, latent_dim=2, epochs=2), twice)]
+    >>> run = fit(twice, latent_dim=2, epochs=2, encoder_layers=(8,), decoder_layers=(8,))
+    >>> [f.name for f in examine(run, twice)]
     ['posterior collapse', 'duplicated rows']
     """
     return report(run, rows, display).findings

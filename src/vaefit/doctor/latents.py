@@ -6,14 +6,14 @@ from jaxtyping import Float
 from vaefit.doctor.evidence import Evidence, spectrum_of
 from vaefit.doctor.finding import Finding
 from vaefit.evaluation.latents import ACTIVE
+from vaefit.ppca import Spectrum
 
 # A latent whose KL is below a hundredth of a nat says nothing that a person could see; an active unit's
 # posterior mean varies by more than ACTIVE (Burda et al. 2016, arXiv:1509.00519).
 UNUSED_NATS = 0.01
-# A Gaussian is the hardest source of its covariance to describe (Cover & Thomas, theorem 10.3.3), so its rate
-# is what a good code may cost. With k latents it costs more: pPCA of faces and digits takes 1.0 to 2.6 times
-# as much (the most with 2 latents, where it is a few nats), a network after its first epochs up to 5 times.
-WASTEFUL, FREE_NATS = 5.0, 5.0
+# pPCA of the same size pays about what a linear code must, and a Gaussian is the hardest source of its
+# covariance to describe (Cover & Thomas, theorem 10.3.3): a network that pays twice the dearer wastes nats.
+WASTEFUL, FREE_NATS = 2.0, 2.0
 
 
 def collapsed(evidence: Evidence) -> Finding | None:
@@ -63,13 +63,14 @@ def _by_eigenvalues(evidence: Evidence, used: int) -> tuple[str, dict[str, float
         return "", {}
     eigenvalues, noise = evidence.spectrum.eigenvalues, float(np.mean(sd**2, dtype=np.float64))
     eigenvalue = float(eigenvalues[used]) if used < len(eigenvalues) else 0.0
+    above = int((eigenvalues > noise).sum())
+    numbers = {"eigenvalue": eigenvalue, "noise_variance": noise, "above_noise": above}
+    if used >= len(eigenvalues):
+        return f": the data vary in {len(eigenvalues)} directions only", numbers
     words = f": the data's {_ordinal(used + 1)} eigenvalue {eigenvalue:.2g} is"
     if eigenvalue < noise:
-        words += f" below the noise variance {noise:.2g}, as expected of pPCA too"
-    else:
-        words += f" above the noise variance {noise:.2g}, so a linear model would use one more"
-    above = int((eigenvalues > noise).sum())
-    return words, {"eigenvalue": eigenvalue, "noise_variance": noise, "above_noise": above}
+        return f"{words} below the noise variance {noise:.2g}, as expected of pPCA too", numbers
+    return f"{words} above the noise variance {noise:.2g}, so a linear model would use one more", numbers
 
 
 def _ordinal(n: int) -> str:
@@ -83,11 +84,11 @@ def _ordinal(n: int) -> str:
 
 
 def wasteful_rate(evidence: Evidence) -> Finding | None:
-    """A rate far above what Gaussian data of this covariance need for the same distortion.
+    """A rate far above what pPCA pays, and above what Gaussian data need for the same squared error.
 
     log(rows) bounds the information about these very rows, but not about new ones (pPCA of the faces has a
-    rate far above it), so the reference is Shannon's rate-distortion function of the Gaussian: no source of
-    the same covariance needs more. Squared errors are counted in units of the model's own noise.
+    rate far above it). No source needs more than the Gaussian of the same covariance at the same squared
+    error (Shannon); errors are counted in units of the model's own noise.
     """
     passed, x = evidence.passed, evidence.some
     if passed.kl is None or not np.isfinite(passed.location).all():
@@ -95,19 +96,29 @@ def wasteful_rate(evidence: Evidence) -> Finding | None:
     noise = _noise(passed.sd, x.shape[1]) if evidence.run.settings.likelihood == "gaussian" else 1.0
     distortion = float((((x - passed.location) / noise) ** 2).sum(axis=1).mean(dtype=np.float64))
     needed = gaussian_rate(spectrum_of(x / noise).eigenvalues, distortion)
+    linear = ppca_rate(evidence.spectrum, passed.latent_mean.shape[1])
     rate = float(passed.kl.sum(axis=1).mean(dtype=np.float64))
-    if not rate > WASTEFUL * needed + FREE_NATS:
+    if not rate > WASTEFUL * max(needed, linear) + FREE_NATS:
         return None
     return Finding(
         "wasteful rate",
         "warning",
-        f"the rate is {rate:.1f} nats per datum, and Gaussian data of this covariance would need "
-        f"{needed:.1f} "
-        "for the same squared error: the posteriors are far narrower or further out than the reconstruction "
-        "needs",
+        f"the rate is {rate:.1f} nats per datum; pPCA of the same size pays {linear:.1f}, and Gaussian data "
+        f"of this covariance need {needed:.1f} for the same squared error: q(z|x) is narrower, or further "
+        "from p(z), than the reconstruction needs",
         "use --beta 1 or larger, a smaller --latent-dim, or a smaller --learning-rate",
-        {"rate": rate, "needed": needed},
+        {"rate": rate, "rate_of_ppca": linear, "needed": needed},
     )
+
+
+def ppca_rate(spectrum: Spectrum, k: int) -> float:
+    r"""The rate of pPCA at its optimum, $\tfrac12 \sum_{i \le k} \log(\lambda_i / \sigma^2)$, nats per datum.
+
+    >>> ppca_rate(Spectrum.fit(np.diag([3.0, 1.0, 1.0])), 0)
+    0.0
+    """
+    used = min(k, spectrum.largest_k)
+    return float(0.5 * np.log(spectrum.eigenvalues[:used] / spectrum.noise_variance(used)).sum())
 
 
 def _noise(sd: Float[np.ndarray, "rows variables"] | None, dim: int) -> Float[np.ndarray, " variables"]:

@@ -36,7 +36,7 @@ def near_copies(evidence: Evidence) -> Finding | None:
         "warning",
         f"{share:.0%} of the held-out rows are nearly a training row: its distance is less than "
         f"{NEAR:g} of that to the tenth nearest",
-        "leave near-copies out, or hold out whole groups with --validation-by group or block",
+        "leave near-copies out, or keep them together with --validation-by group (folders) or block",
         {"share": share},
     )
 
