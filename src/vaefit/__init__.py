@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vaefit.backend import configure
     from vaefit.data import Dataset, read
+    from vaefit.doctor import Finding, examine
     from vaefit.errors import DataError, RunError, SettingsError, ShapeError, TrainingError, VaefitError
     from vaefit.fitting import fit
     from vaefit.probing import Probe, probe
@@ -30,6 +31,8 @@ _HOMES = {
     "ShapeError": "errors",
     "TrainingError": "errors",
     "VaefitError": "errors",
+    "Finding": "doctor",
+    "examine": "doctor",
     "fit": "fitting",
     "Probe": "probing",
     "probe": "probing",
@@ -41,6 +44,7 @@ _HOMES = {
 __all__ = [
     "DataError",
     "Dataset",
+    "Finding",
     "Probe",
     "Reconstruction",
     "Run",
@@ -50,6 +54,7 @@ __all__ = [
     "TrainingError",
     "VaefitError",
     "configure",
+    "examine",
     "fit",
     "load",
     "probe",

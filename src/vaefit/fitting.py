@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from vaefit import backend, by_ppca, data, figures, initialise, readme, recipes, run
+from vaefit import backend, by_ppca, data, doctor, figures, initialise, readme, recipes, run
 from vaefit.assemble import build_model, build_trainer
 from vaefit.data import Dataset, Transform
 from vaefit.display import Display, Silent
@@ -20,9 +20,10 @@ from vaefit.evaluation import dequantised
 from vaefit.folder import README, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
+from vaefit.reading import read_and_split
 from vaefit.run import Run
 from vaefit.settings import Settings
-from vaefit.settle import Settled, check_support, parse_share, parse_size, settle
+from vaefit.settle import Settled, check_support, parse_share, settle
 from vaefit.tensorboard import FOLDER as BOARD
 from vaefit.tensorboard import Board, clear
 from vaefit.train import Trainer, final_bounds
@@ -93,7 +94,7 @@ def prepare(
         # Kept whole, so that the run can be taken up from any folder.
         chosen = chosen.with_(validation=str(Path(chosen.validation).expanduser().resolve()))
     backend.configure()
-    train_rows, held_out = _read_and_split(rows, chosen, display)
+    train_rows, held_out = read_and_split(rows, chosen, display)
     settled = settle(chosen, train_rows, set(settings))
     fitted, trainer, notices = _prepare(settled, train_rows, held_out, earlier)
     for message in (*settled.notices, *notices):
@@ -144,7 +145,7 @@ def resume(
         fitted.settings = fitted.settings.with_(epochs=epochs)
     if rows is None and fitted.source.get("path") == "array":
         raise RunError(f"{folder} was fitted to an array, not to files; expected the same array as rows")
-    train_rows, held_out = _read_and_split(
+    train_rows, held_out = read_and_split(
         fitted.source["path"] if rows is None else rows, fitted.settings, display
     )
     settled = Settled(fitted.settings, fitted.transform, ())
@@ -188,6 +189,8 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
     if fitted.folder is not None:
         journal.save(trainer)
+    fitted.summary["findings"] = _warnings(fitted, trainer, shown)
+    if fitted.folder is not None:
         figures.write_all(fitted, shown, fitted.folder)
         write_atomically(fitted.folder / README, readme.text(fitted))
     return fitted
@@ -234,36 +237,6 @@ def _start(
     return linear or initialise.at_data_moments(model, seen), settings, notices
 
 
-def _read_and_split(rows: object, settings: Settings, display: Display) -> tuple[Dataset, Dataset | None]:
-    dataset = _read(rows, settings, display)
-    share = parse_share(settings.validation)
-    if share is None:
-        return dataset, _read(settings.validation, settings, display)
-    kept, held = data.split(dataset, share, settings.validation_by, settings.seed)
-    return (dataset.take(kept), dataset.take(held)) if len(held) else (dataset, None)
-
-
-def _read(rows: object, settings: Settings, display: Display) -> Dataset:
-    size = parse_size(settings.size)
-    if isinstance(rows, Dataset):
-        return rows
-    if not isinstance(rows, str | Path):
-        return Dataset.from_array(rows, size=size, grayscale=settings.grayscale, limit=settings.limit)
-    dataset = data.read(
-        rows,
-        include=settings.include,
-        size=size,
-        grayscale=settings.grayscale,
-        limit=settings.limit,
-        key=settings.key,
-        skip_bad=settings.skip_bad,
-        progress=display.reading,
-    )
-    for message in dataset.notices:
-        display.notice(message)
-    return dataset
-
-
 def _forward(transform: Transform, rows: Dataset) -> Float[np.ndarray, "rows variables"]:
     data.check_same(rows, transform)
     return transform.forward(rows.values)
@@ -277,6 +250,12 @@ def _source(rows: Dataset, held_out: Dataset | None) -> dict[str, Any]:
         "validation_rows": 0 if held_out is None else held_out.n,
         "shape": list(rows.shape),
     }
+
+
+def _warnings(fitted: Run, trainer: Trainer, shown: Dataset) -> list[dict[str, Any]]:
+    """What the doctor warns of, from the rows in memory."""
+    found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False).findings
+    return [finding.to_dict() for finding in found if finding.severity != "information"]
 
 
 def _summary(trainer: Trainer, fitted: Run, seconds: float) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The README of a run folder: what was fitted, to what, with which numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vaefit.run import Run
@@ -15,7 +15,7 @@ A variational autoencoder fitted by vaefit to `{path}`: {rows} training rows{hel
 {bounds}
 
 {epochs} epochs in {seconds:.0f} s; weights kept: epoch {best_epoch}{why}. {parameters} parameters.
-{note}
+{note}{findings}
 ![input, mean, samples](reconstructions.png)
 
 Input | mean of 50 outputs | ten of them, for ten rows{of_validation}.
@@ -63,6 +63,7 @@ def text(fitted: Run) -> str:
         why=" (best validation ELBO)" if validated else " (the last)",
         parameters=f"{summary['parameters']:,}",
         note=_note(fitted),
+        findings=_findings(summary.get("findings", [])),
         of_validation=" of the validation data" if validated else "",
         settings=_settings(fitted),
         folder=fitted.folder,
@@ -82,6 +83,13 @@ def _note(fitted: Run) -> str:
     if not parts:
         return ""
     return "\nThis ELBO is the recipe's own and no bound on log p(x): " + "; ".join(parts) + ".\n"
+
+
+def _findings(found: Sequence[Mapping[str, Any]]) -> str:
+    if not found:
+        return ""
+    lines = "\n".join(f"- {finding['line']}" for finding in found)
+    return f"\n## What looks wrong\n\n{lines}\n\n`vaefit doctor` on this folder says more.\n"
 
 
 def _settings(fitted: Run) -> str:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("fit", "reconstruct", "sample", "encode", "recipes", "decode", "info", "probe")
+COMMANDS = ("fit", "reconstruct", "sample", "encode", "recipes", "decode", "info", "probe", "doctor")
 
 
 @pytest.fixture(autouse=True)

@@ -46,6 +46,11 @@ def check_same(dataset: Dataset, transform: Transform) -> None:
             f"{dataset.source}: expected {_depth(transform.levels)} like those fitted, found "
             f"{_depth(dataset.levels)}; convert them first"
         )
+    if isinstance(transform, UnitInterval) and dataset.levels is not None:
+        raise DataError(
+            f"{dataset.source}: expected values from 0 to 1 like those fitted, found "
+            f"{_depth(dataset.levels)}; divide them first"
+        )
 
 
 def _range(dataset: Dataset) -> tuple[float, float]:

@@ -7,7 +7,8 @@ Importing one adds it to the app; the order here is that of the help page.
 from vaefit.cli.app import app
 from vaefit.cli.commands import fit
 from vaefit.cli.commands import use
+from vaefit.cli.commands import doctor
 from vaefit.cli.commands import probe
 from vaefit.cli.commands import about
 
-__all__ = ["about", "app", "fit", "probe", "use"]
+__all__ = ["about", "app", "doctor", "fit", "probe", "use"]

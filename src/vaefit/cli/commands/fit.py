@@ -134,6 +134,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
         f"{summary['epochs']} epochs in {summary['seconds']:.1f} s, kept epoch {summary['best_epoch']}; "
         f"read {Path(summary['run']) / 'README.md'}"
     )
+    for finding in summary["findings"]:
+        typer.echo(finding["line"])
 
 
 def _print_plan(found: dict[str, Any]) -> None:

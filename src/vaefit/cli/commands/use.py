@@ -142,5 +142,5 @@ def decode(
     fitted = load_run(run, device, threads, display.choose(quiet))
     from vaefit import latents
 
-    found = latents.read(rows, fitted.settings.latent_dim)
+    found = latents.read(rows, fitted.model.posterior.latent_dim)
     finish(output.write_decoded(fitted, found, out), as_json)

@@ -1,0 +1,62 @@
+"""The rows of a run: read as its settings say, and split into training and validation rows."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from vaefit import data
+from vaefit.data import Dataset
+from vaefit.display import Display
+from vaefit.settings import Settings
+from vaefit.settle import parse_share, parse_size
+
+
+def read_and_split(rows: object, settings: Settings, display: Display) -> tuple[Dataset, Dataset | None]:
+    """Training rows and validation rows (None where there are none).
+
+    Raises:
+        DataError: the data cannot be read or split.
+    """
+    dataset = read(rows, settings, display)
+    share = parse_share(settings.validation)
+    if share is None:
+        return dataset, read(settings.validation, settings, display)
+    kept, held = data.split(dataset, share, settings.validation_by, settings.seed)
+    return (dataset.take(kept), dataset.take(held)) if len(held) else (dataset, None)
+
+
+def read(rows: object, settings: Settings, display: Display) -> Dataset:
+    """Rows given as a path, an array or a data set, the way the settings say.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    size = parse_size(settings.size)
+    if isinstance(rows, Dataset):
+        return rows
+    if not isinstance(rows, str | Path):
+        return Dataset.from_array(rows, size=size, grayscale=settings.grayscale, limit=settings.limit)
+    dataset = data.read(
+        rows,
+        include=settings.include,
+        size=size,
+        grayscale=settings.grayscale,
+        limit=settings.limit,
+        key=settings.key,
+        skip_bad=settings.skip_bad,
+        progress=display.reading,
+    )
+    for message in dataset.notices:
+        display.notice(message)
+    return dataset
+
+
+def positions(
+    settings: Settings, n: int
+) -> tuple[Int[np.ndarray, " train"], Int[np.ndarray, " held_out"]] | None:
+    """Where training and validation rows stood among all `n` rows; None if not split by their order."""
+    share = parse_share(settings.validation)
+    if share is None or settings.validation_by == "group":
+        return None
+    return data.split(Dataset(np.empty((n, 1)), (1,)), share, settings.validation_by, settings.seed)
