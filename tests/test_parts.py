@@ -22,6 +22,7 @@ from vaefit.likelihoods.gaussian import Gaussian
 from vaefit.likelihoods.gaussian_moments import GaussianMoments
 from vaefit.model import VAE
 from vaefit.networks.dense import ACTIVATIONS, Dense
+from vaefit.networks.gated import Gated
 from vaefit.posteriors.gaussian import Gaussian as GaussianPosterior
 from vaefit.posteriors.gaussian_2016 import Gaussian2016
 from vaefit.settings import Settings
@@ -220,6 +221,45 @@ def test_dense_layers_are_matrix_products(name: str) -> None:
     np.testing.assert_allclose(
         net(jnp.asarray(x)).output, hidden @ np.asarray(second) + np.asarray(b2), rtol=1e-4, atol=1e-5
     )
+
+
+def test_gated_layers_are_values_times_gates() -> None:
+    net = Gated.build((3, 4, 5, 2), bias=True, key=jax.random.key(0), init_sd=0.7, bias_sd=0.5)
+    h = x = np.random.default_rng(0).normal(size=(6, 3))
+    layers = [(np.asarray(w), np.asarray(b)) for w, b in zip(net.weights, net.biases, strict=True)]
+    for (weight, bias), units in zip(layers[:-1], (4, 5), strict=True):
+        value, gate = h @ weight[:, :units] + bias[:units], h @ weight[:, units:] + bias[units:]
+        h = value / (1 + np.exp(-gate))
+    found = net(jnp.asarray(x))
+    np.testing.assert_allclose(found.output, h @ layers[-1][0] + layers[-1][1], rtol=1e-4, atol=1e-5)
+    assert [hidden.shape for hidden in found.hidden] == [(6, 4), (6, 5)]
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("network")))
+def test_dropout_drops_whole_units_of_every_network(name: str) -> None:
+    network = catalogue.find("network", name).load()
+    net = network.build((3, 400, 1), bias=False, key=jax.random.key(0), keep_prob=0.7)
+    x = jax.random.normal(jax.random.key(1), (100, 3))
+    clean, dropped = net(x).hidden[0], net(x, jax.random.key(2)).hidden[0]
+    assert float(jnp.mean(dropped != 0)) == pytest.approx(0.7, abs=0.01)
+    np.testing.assert_allclose(dropped[dropped != 0], (clean / 0.7)[dropped != 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("network")))
+def test_gradients_of_every_network_are_those_of_finite_differences(name: str) -> None:
+    with jax.enable_x64(True):
+        model = small_model(network=name)
+        trained, static = eqx.partition(model, eqx.is_inexact_array)
+        trained = jax.tree.map(lambda w: w.astype(jnp.float64), trained)
+        x = rows_in_support("gaussian", 3).astype(jnp.float64)
+        check_grads(
+            lambda w: eqx.combine(w, static).terms(x, None, jax.random.key(3), 5).elbo.sum(),
+            (trained,),
+            order=1,
+            modes=("rev",),
+            rtol=1e-4,
+            atol=1e-4,
+        )
 
 
 def test_dropout_keeps_the_mean_and_the_share() -> None:
