@@ -93,7 +93,7 @@ def build_plan(settings: Settings, transform: Transform) -> Plan:
         plateau_patience=settings.plateau_patience if settings.schedule == "plateau" else 0,
         plateau_factor=settings.plateau_factor,
         final_rate=settings.final_rate,
-        quantum=transform.quantum,
+        visit=transform.visit,
         log_jacobian=transform.log_jacobian,
     )
 

@@ -17,9 +17,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from vaefit.data import Visit
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
-from vaefit.evaluation import Bound, Evaluator, dequantise
+from vaefit.evaluation import Bound, Evaluator, visited
 from vaefit.model import VAE, Terms
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
@@ -47,7 +48,7 @@ class Plan:
     plateau_patience: int = 0  # 0: the learning rate follows its schedule alone
     plateau_factor: float = 1.0
     final_rate: float = 0.0
-    quantum: float = 0.0
+    visit: Visit | None = None  # the transform's: what one visit makes of x
     log_jacobian: float = 0.0
 
 
@@ -138,7 +139,7 @@ class Trainer:
             self.model,
             samples=self.plan.samples if self.model.likelihood.joint else self.plan.validation_samples,
             seed=self.plan.seed,
-            quantum=self.plan.quantum,
+            visit=self.plan.visit,
             log_jacobian=self.plan.log_jacobian,
         )
 
@@ -382,8 +383,8 @@ class Trainer:
         key: Key[Array, ""],
     ) -> tuple[Terms, dict[str, Float[Array, ""]]]:
         model: VAE = eqx.combine(params, self._static)
-        level_key, terms_key, penalty_key = jax.random.split(key, 3)
-        x = dequantise(x, self.plan.quantum, level_key)
+        visit_key, terms_key, penalty_key = jax.random.split(key, 3)
+        x = visited(x, self.plan.visit, visit_key)
         terms = model.terms(x, None, terms_key, self.plan.samples, rows=rows, dropout=True)
         costs = {
             name: penalty(terms, model, x, jax.random.fold_in(penalty_key, number))

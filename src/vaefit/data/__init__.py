@@ -4,6 +4,15 @@ from .choose import check_same, choose_transform
 from .dataset import Dataset
 from .read import read
 from .split import split
-from .transforms import Transform, transform_from_dict
+from .transforms import Transform, Visit, transform_from_dict
 
-__all__ = ["Dataset", "Transform", "check_same", "choose_transform", "read", "split", "transform_from_dict"]
+__all__ = [
+    "Dataset",
+    "Transform",
+    "Visit",
+    "check_same",
+    "choose_transform",
+    "read",
+    "split",
+    "transform_from_dict",
+]

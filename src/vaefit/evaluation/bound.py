@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
+from vaefit.data import Visit
+from vaefit.hashing import random_uniform
 from vaefit.model import VAE
 
 BLOCK = 256
@@ -26,15 +28,15 @@ class Evaluator:
     """The ELBO of every row, exactly once, whatever the number of rows; one compiled program.
 
     Rows go through in blocks of one size, the last one padded. Noise comes from a fixed seed, so equal
-    weights give equal numbers. `quantum` is the width of one level of dequantised data, in network units;
-    `log_jacobian` takes the density to the data's own scale.
+    weights give equal numbers. `visit` is the transform's, what one visit makes of x; `log_jacobian` takes
+    the density to the data's own scale.
     """
 
     def __init__(
-        self, model: VAE, *, samples: int, seed: int, quantum: float = 0.0, log_jacobian: float = 0.0
+        self, model: VAE, *, samples: int, seed: int, visit: Visit | None = None, log_jacobian: float = 0.0
     ) -> None:
         _, self._static = eqx.partition(model, eqx.is_inexact_array)
-        self._samples, self._quantum, self._log_jacobian = samples, quantum, log_jacobian
+        self._samples, self._visit, self._log_jacobian = samples, visit, log_jacobian
         self._key = jax.random.fold_in(jax.random.key(seed), 1)
         self._block = jax.jit(self._terms_of_block)
 
@@ -58,14 +60,11 @@ class Evaluator:
         self, params: PyTree, x: Float[Array, "rows variables"], key: Key[Array, ""]
     ) -> Float[Array, "rows 2"]:
         model: VAE = eqx.combine(params, self._static)
-        level_key, terms_key = jax.random.split(key)
-        terms = model.terms(dequantise(x, self._quantum, level_key), None, terms_key, self._samples)
+        visit_key, terms_key = jax.random.split(key)
+        terms = model.terms(visited(x, self._visit, visit_key), None, terms_key, self._samples)
         return jnp.stack([terms.rate, terms.distortion], axis=-1)
 
 
-def dequantise(x: Float[Array, "*shape"], quantum: float, key: Key[Array, ""]) -> Float[Array, "*shape"]:
-    """Spread each level over its width: x + quantum u, u uniform on [0, 1).
-
-    Source: Theis et al. 2016, arXiv:1511.01844.
-    """
-    return x + quantum * jax.random.uniform(key, x.shape) if quantum else x
+def visited(x: Float[Array, "*shape"], visit: Visit | None, key: Key[Array, ""]) -> Float[Array, "*shape"]:
+    """The rows as one visit sees them: dequantised or binarised with fresh noise, where that is asked for."""
+    return x if visit is None else visit(x, random_uniform(key, x.shape))
