@@ -61,6 +61,7 @@ def test_pixels_can_be_drawn_as_zero_or_one_with_their_grey_values_as_probabilit
         transform = choose_transform(data, binarise=True)
         assert transform == Binarise((30, 100), white)
         x = transform.forward(data.values)
+        assert transform.visit is not None
         drawn = transform.visit(x, RNG.random(x.shape))
         assert drawn.dtype == np.float32
         assert set(np.unique(drawn)) == {0.0, 1.0}
