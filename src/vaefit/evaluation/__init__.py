@@ -1,5 +1,7 @@
 """Numbers on held-out rows: what a model is worth, in nats per datum."""
 
-from vaefit.evaluation.bound import BLOCK, Bound, Evaluator, visited
+from vaefit.evaluation.blocks import BLOCK
+from vaefit.evaluation.bound import Bound, Evaluator, visited
+from vaefit.evaluation.latents import LatentUse, latent_use
 
-__all__ = ["BLOCK", "Bound", "Evaluator", "visited"]
+__all__ = ["BLOCK", "Bound", "Evaluator", "LatentUse", "latent_use", "visited"]

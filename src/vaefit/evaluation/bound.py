@@ -9,10 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
 from vaefit.data import Visit
+from vaefit.evaluation.blocks import BLOCK
 from vaefit.hashing import random_uniform
 from vaefit.model import VAE
-
-BLOCK = 256
 
 
 @dataclass(frozen=True)
