@@ -5,7 +5,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYRIGHT_PYTHON_GLOBAL_NODE := 0
 
-.PHONY: install demo test check format clean bench soak
+.PHONY: install demo test check format clean bench bench-quality soak
 
 install: .venv/installed
 
@@ -32,6 +32,9 @@ soak: install
 
 bench: install benchmarks/.venv/installed
 	$(BIN)/python benchmarks/post_step.py
+
+bench-quality: install
+	$(BIN)/python benchmarks/quality.py $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES))
 
 benchmarks/.venv/installed: benchmarks/requirements.txt
 	test -x benchmarks/.venv/bin/python || $(PYTHON) -m venv benchmarks/.venv

@@ -20,8 +20,10 @@ from vaefit.assemble import build_model
 from vaefit.likelihoods.bernoulli import Bernoulli
 from vaefit.likelihoods.gaussian import Gaussian
 from vaefit.likelihoods.gaussian_moments import GaussianMoments
+from vaefit.likelihoods.logistic_256 import Logistic256
 from vaefit.model import VAE
 from vaefit.networks.dense import ACTIVATIONS, Dense
+from vaefit.networks.gated import Gated
 from vaefit.posteriors.gaussian import Gaussian as GaussianPosterior
 from vaefit.posteriors.gaussian_2016 import Gaussian2016
 from vaefit.settings import Settings
@@ -43,8 +45,10 @@ def small_model(**settings: object) -> VAE:
 
 def rows_in_support(likelihood: str, n: int = 7) -> jax.Array:
     x = jax.random.uniform(jax.random.key(1), (n, DIM))
-    support = catalogue.find("likelihood", likelihood).load().support
-    return (x > 0.5).astype(jnp.float32) if support == "binary" else x
+    part = catalogue.find("likelihood", likelihood).load()
+    if part.levels:
+        return jnp.floor(x * part.levels) / part.levels
+    return (x > 0.5).astype(jnp.float32) if part.support == "binary" else x
 
 
 @pytest.fixture
@@ -79,6 +83,49 @@ def test_bernoulli_log_mass_is_scipys() -> None:
     for x in (np.zeros((3, DIM)), np.ones((3, DIM))):
         expected = scipy.stats.bernoulli.logpmf(x, scipy.special.expit(logits))
         np.testing.assert_allclose(Bernoulli(dim=DIM)(jnp.asarray(logits)).log_prob(x), expected, rtol=1e-9)
+
+
+LEVELS = np.arange(256)[:, None] / 256
+# Locations from black to white, scales from the smallest to the whole range and beyond.
+LOGISTIC = np.stack([np.linspace(-8, 8, 9).repeat(5), np.tile([-9.0, -4.5, -2.0, 0.0, 2.0], 9)])
+
+
+def logistic_256(**options: object) -> dist.Distribution:
+    return Logistic256(dim=45, **options)(jnp.asarray(LOGISTIC.ravel()))
+
+
+@pytest.mark.usefixtures("double")
+def test_logistic_256_masses_are_scipys_and_sum_to_one() -> None:
+    location = 1 / 512 + 255 / 256 * scipy.special.expit(LOGISTIC[0])
+    scale = np.exp(-4.5 + np.log1p(np.exp(LOGISTIC[1] + 4.5)))
+    edges = np.concatenate([[[-np.inf]], LEVELS[1:], [[np.inf]]])
+    expected = np.diff(scipy.stats.logistic.cdf(edges, location, scale), axis=0)
+    found = np.exp(logistic_256().log_prob(jnp.asarray(LEVELS)))
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-14)
+    np.testing.assert_allclose(found.sum(0), 1.0, rtol=1e-12)
+
+
+def test_logistic_256_is_right_in_single_precision_far_in_the_tails() -> None:
+    single = logistic_256(log_scale_min=-7.0).log_prob(jnp.asarray(LEVELS))
+    with jax.enable_x64(True):
+        double = np.asarray(logistic_256(log_scale_min=-7.0).log_prob(jnp.asarray(LEVELS)))
+    assert float(double.min()) < -900  # where a plain difference of two sigmoids has long been 0
+    np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-4)
+    gradient = jax.grad(
+        lambda o: Logistic256(dim=45, log_scale_min=-7.0)(o).log_prob(jnp.asarray(LEVELS, jnp.float32)).sum()
+    )
+    assert bool(jnp.isfinite(gradient(jnp.asarray(LOGISTIC.ravel(), jnp.float32))).all())
+
+
+def test_logistic_256_mean_and_draws_are_those_of_its_masses() -> None:
+    p = logistic_256()
+    mass = np.exp(np.asarray(p.log_prob(jnp.asarray(LEVELS)), np.float64))
+    mean = (mass * LEVELS).sum(0)
+    np.testing.assert_allclose(p.mean, mean, atol=1e-4)
+    drawn = np.asarray(p.sample(jax.random.key(0), (4000,)))
+    sd = np.sqrt((mass * LEVELS**2).sum(0) - mean**2)
+    assert np.all(np.abs(drawn.mean(0) - mean) < 5 * sd / np.sqrt(4000) + 1e-6)
+    assert set(np.unique(drawn * 256)) <= set(range(256))
 
 
 @pytest.mark.usefixtures("double")
@@ -153,7 +200,8 @@ def test_every_continuous_density_of_one_z_integrates_to_one(name: str) -> None:
         pytest.skip(f"likelihood {name} takes all samples together and has no constant: no density of x")
     p = part(dim=1)(jnp.zeros((1, part(dim=1).width)))
     if part.discrete:
-        total = sum(float(jnp.exp(p.log_prob(jnp.full((1, 1), v)))[0, 0]) for v in (0.0, 1.0))
+        values = jnp.arange(part.levels or 2) / (part.levels or 1)
+        total = float(jnp.exp(p.log_prob(values[:, None, None])).sum())
     else:
         grid = jnp.linspace(-20, 20, 20_001)[:, None, None]
         total = float(scipy.integrate.trapezoid(np.exp(p.log_prob(grid))[:, 0, 0], grid[:, 0, 0]))
@@ -222,6 +270,49 @@ def test_dense_layers_are_matrix_products(name: str) -> None:
     )
 
 
+def test_gated_layers_are_values_times_gates() -> None:
+    net = Gated.build((3, 4, 5, 2), bias=True, key=jax.random.key(0), init_sd=0.7, bias_sd=0.5)
+    h = x = np.random.default_rng(0).normal(size=(6, 3))
+    layers = [(np.asarray(w), np.asarray(b)) for w, b in zip(net.weights, net.biases, strict=True)]
+    for (weight, bias), units in zip(layers[:-1], (4, 5), strict=True):
+        value, gate = h @ weight[:, :units] + bias[:units], h @ weight[:, units:] + bias[units:]
+        h = value / (1 + np.exp(-gate))
+    found = net(jnp.asarray(x))
+    np.testing.assert_allclose(found.output, h @ layers[-1][0] + layers[-1][1], rtol=1e-4, atol=1e-5)
+    assert [hidden.shape for hidden in found.hidden] == [(6, 4), (6, 5)]
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("network")))
+def test_dropout_drops_whole_units_of_every_network(name: str) -> None:
+    network = catalogue.find("network", name).load()
+    net = network.build((3, 400, 1), bias=False, key=jax.random.key(0), keep_prob=0.7)
+    x = jax.random.normal(jax.random.key(1), (100, 3))
+    clean, dropped = net(x).hidden[0], net(x, jax.random.key(2)).hidden[0]
+    assert float(jnp.mean(dropped != 0)) == pytest.approx(0.7, abs=0.01)
+    np.testing.assert_allclose(dropped[dropped != 0], (clean / 0.7)[dropped != 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("network")))
+def test_gradients_of_every_network_are_those_of_finite_differences(name: str) -> None:
+    with jax.enable_x64(True):
+        model = small_model(network=name)
+        trained, static = eqx.partition(model, eqx.is_inexact_array)
+        trained = jax.tree.map(lambda w: w.astype(jnp.float64), trained)
+        x = rows_in_support("gaussian", 3).astype(jnp.float64)
+        check_grads(
+            lambda w: (
+                eqx.combine(jax.tree.map(jnp.asarray, w), static)
+                .terms(x, None, jax.random.key(3), 5)
+                .elbo.sum()
+            ),
+            (trained,),
+            order=1,
+            modes=("rev",),
+            rtol=1e-4,
+            atol=1e-4,
+        )
+
+
 def test_dropout_keeps_the_mean_and_the_share() -> None:
     net = Dense.build((3, 500, 1), bias=False, key=jax.random.key(0), keep_prob=0.8, activation="softplus")
     x = jnp.ones((200, 3))
@@ -245,6 +336,15 @@ def test_initial_weights_have_the_asked_moments() -> None:
         assert float(weight.mean()) == pytest.approx(0.5, abs=0.001)
         assert float(weight.std()) == pytest.approx(0.02, rel=0.05)
         assert bias is not None and float(bias.mean()) == pytest.approx(-1.0, abs=0.05)
+
+
+def test_logistic_256_starts_at_the_datas_moments() -> None:
+    mean, sd = np.asarray([0.3, 0.5, 0.7]), np.asarray([0.05, 0.1, 0.02])
+    part, bias = Logistic256(dim=3).start_at(jnp.asarray(mean), jnp.asarray(sd))
+    mass = np.exp(np.asarray(part(bias).log_prob(jnp.asarray(LEVELS)), np.float64))
+    found = (mass * LEVELS).sum(0)
+    np.testing.assert_allclose(found, mean, atol=0.003)
+    np.testing.assert_allclose(np.sqrt((mass * LEVELS**2).sum(0) - found**2), sd, rtol=0.05)
 
 
 @pytest.mark.parametrize("sigma", ["output", "per-feature"])

@@ -1,5 +1,6 @@
 """The training loop: what is kept, what is counted, what is compiled, and that seeds hold."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from vaefit.assemble import build_model, build_objective, build_trainer
 from vaefit.data import transform_from_dict
+from vaefit.data.transforms import Binarise
 from vaefit.errors import TrainingError
 from vaefit.evaluation import BLOCK, Evaluator
 from vaefit.model import VAE
@@ -220,3 +222,25 @@ def test_evaluation_counts_the_jacobian() -> None:
     scaled = Evaluator(model, samples=2, seed=0, log_jacobian=-3.0)(model, x)
     assert scaled.elbo == pytest.approx(plain.elbo - 3.0)
     assert scaled.rate == plain.rate
+
+
+def test_evaluation_draws_pixels_with_their_grey_values_and_always_the_same() -> None:
+    settings = Settings.of(likelihood="bernoulli", latent_dim=1, encoder_layers=(), decoder_layers=())
+    model = build_model(settings, 1, jax.random.key(0))
+    model = eqx.tree_at(lambda m: m.decoder.biases[-1], model, jnp.ones(1))
+    grey = np.full((3000, 1), 0.3, np.float32)
+    evaluator = Evaluator(model, samples=1, seed=0, visit=Binarise((1,), 255.0).visit)
+    params = eqx.filter(model, eqx.is_inexact_array)
+    distortion = evaluator.rows(params, grey)[:, 1]
+    drawn = np.log1p(np.e) - distortion  # -log p(x) = log(1 + e^b) - x b, here b = 1
+    np.testing.assert_allclose(drawn, np.round(drawn), atol=1e-5)
+    assert drawn.mean() == pytest.approx(0.3, abs=0.04)
+    np.testing.assert_array_equal(evaluator.rows(params, grey)[:, 1], distortion)
+
+
+def test_training_draws_pixels_afresh_at_every_visit() -> None:
+    grey = np.full((40, DIM), 0.5, np.float32)
+    training = trainer(grey, likelihood="bernoulli", decoder_layers=(), epochs=4)
+    training.plan = dataclasses.replace(training.plan, visit=Binarise((DIM,), 255.0).visit)
+    losses = [record["distortion"] for record in run(training)]
+    assert len(set(losses)) == 4

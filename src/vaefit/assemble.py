@@ -16,7 +16,7 @@ from vaefit.optimise import Schedule, build_optimizer, build_schedule
 from vaefit.penalties import Penalty
 from vaefit.settings import Settings
 from vaefit.train import Plan, Trainer
-from vaefit.visits import Visit
+from vaefit.visits import TrainingVisit
 
 
 def build_model(settings: Settings, dim: int, key: Key[Array, ""]) -> VAE:
@@ -98,7 +98,7 @@ def build_plan(settings: Settings, transform: Transform) -> Plan:
         plateau_patience=settings.plateau_patience if settings.schedule == "plateau" else 0,
         plateau_factor=settings.plateau_factor,
         final_rate=settings.final_rate,
-        visit=Visit(transform.quantum, transform.shape if settings.mirror else None),
+        visit=TrainingVisit(transform.visit, transform.shape if settings.mirror else None),
         log_jacobian=transform.log_jacobian,
     )
 

@@ -189,10 +189,8 @@ def _to_grey_levels(
     """Values as 0..255 for the eye: by the data's own range where it has one, else by that of `reference`."""
     if transform.kind == "pixels":
         low, high = 0.0, float(getattr(transform, "levels", 256) - 1)
-    elif transform.kind == "two-valued":
+    elif transform.kind in ("two-valued", "binarise", "unit-interval"):
         low, high = (float(v) for v in transform.inverse(np.array([0.0, 1.0])))
-    elif transform.kind == "unit-interval":
-        low, high = 0.0, 1.0
     else:
         low, high = float(reference.min()), float(reference.max())
     scaled = np.clip((tiles - low) / max(high - low, 1e-12), 0.0, 1.0)

@@ -16,7 +16,7 @@ from vaefit.assemble import build_model, build_trainer
 from vaefit.data import Dataset, Transform
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
-from vaefit.evaluation import dequantised
+from vaefit.evaluation import visited
 from vaefit.folder import README, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
@@ -226,8 +226,8 @@ def _start(
     validation: Float[np.ndarray, "held_out variables"] | None,
 ) -> tuple[VAE, Settings, tuple[str, ...]]:
     """The model where training starts, settings with nothing left open, and what to tell."""
-    seen = dequantised(x, transform.quantum, settings.seed)
-    held_out = None if validation is None else dequantised(validation, transform.quantum)
+    seen = visited(x, transform.visit, settings.seed)
+    held_out = None if validation is None else visited(validation, transform.visit)
     settings, notices = by_ppca.settle(settings, seen, held_out, transform.shape)
     model = build_model(settings, x.shape[1], jax.random.fold_in(jax.random.key(settings.seed), 0))
     if settings.start == "random":

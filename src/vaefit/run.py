@@ -140,8 +140,9 @@ class Run:
         return rows
 
     def inputs(self, rows: object) -> Float[np.ndarray, "rows variables"]:
-        """Rows as the network takes them: dequantised ones at the middle of their level."""
-        return self.transform.forward(self.dataset(rows).values) + np.float32(self.transform.quantum / 2)
+        """Rows as the network takes them: dequantised at the middle of their level, binarised at one half."""
+        x, visit = self.transform.forward(self.dataset(rows).values), self.transform.visit
+        return x if visit is None else visit(x, np.float32(0.5))
 
     @property
     def image_size(self) -> tuple[int, int] | None:

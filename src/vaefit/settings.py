@@ -103,6 +103,9 @@ class Settings:
     dequantise: bool | None = option(
         None, "spread each pixel level over its width (unset: where the likelihood is a density)"
     )
+    binarise: bool = option(
+        False, "draw each pixel as 0 or 1, its grey value the probability, afresh at every visit"
+    )
     parts: Mapping[str, Value] = field(default_factory=dict)
 
     @classmethod

@@ -30,23 +30,22 @@ def settle(settings: Settings, rows: Dataset, asked: set[str]) -> Settled:
         SettingsError: an option was asked for that no chosen part has.
         DataError: the data do not vary, or lie outside the likelihood's support.
     """
-    transform, notices = data.choose_transform(rows, dequantise=settings.dequantise), []
+    transform = data.choose_transform(rows, dequantise=settings.dequantise, binarise=settings.binarise)
+    notices = []
     if settings.likelihood == "auto":
         settings, why = _choose_likelihood(settings, transform)
         notices.append(why)
-    elif _is_cross_entropy(settings, transform):
+    elif _is_mass_on_grey(settings, transform):
         transform = data.choose_transform(rows, dequantise=False)
-        notices.append(
-            f"likelihood {settings.likelihood} on grey values: its ELBO is a cross-entropy, no log-likelihood"
-        )
+        if not _levels(settings):
+            notices.append(
+                f"likelihood {settings.likelihood} on grey values: its ELBO is a cross-entropy, no "
+                "log-likelihood (of pixels drawn as 0 or 1 it is one: --binarise)"
+            )
     _check_asked(settings, asked)
     _check_samples(settings)
-    if settings.dequantise and transform.kind != "pixels":
-        raise SettingsError(
-            f"dequantise is for pixels with levels, found {_described(transform)}; leave it out"
-        )
-    if settings.mirror and len(transform.shape) < 2:
-        raise SettingsError(f"mirror is for images, found rows of {transform.dim} columns; leave it out")
+    _check_levels(settings, transform)
+    _check_visits(settings, transform)
     if settings.schedule_epochs is None:
         settings = settings.with_(schedule_epochs=settings.epochs)
     return Settled(settings, transform, (*notices, *transform.notices))
@@ -109,8 +108,8 @@ def parse_share(validation: str) -> float | None:
 
 
 def _choose_likelihood(settings: Settings, transform: Transform) -> tuple[Settings, str]:
-    if transform.kind == "two-valued":
-        return settings.with_(likelihood="bernoulli"), "likelihood: bernoulli, for two-valued data"
+    if transform.kind in ("two-valued", "binarise"):
+        return settings.with_(likelihood="bernoulli"), f"likelihood: bernoulli, for {_described(transform)}"
     chosen = settings.with_(likelihood="gaussian")
     return chosen, f"likelihood: gaussian (sd: {chosen.get('sigma')}), for {_described(transform)}"
 
@@ -119,13 +118,48 @@ def _described(transform: Transform) -> str:
     levels = getattr(transform, "levels", None)
     if levels:
         return f"pixels of {levels} levels" + (", dequantised" if transform.quantum else "")
-    names = {"standardise": "standardised columns", "two-valued": "two-valued data"}
+    names = {
+        "standardise": "standardised columns",
+        "two-valued": "two-valued data",
+        "binarise": "pixels drawn as 0 or 1",
+    }
     return names.get(transform.kind, "values in [0, 1]")
 
 
-def _is_cross_entropy(settings: Settings, transform: Transform) -> bool:
+def _is_mass_on_grey(settings: Settings, transform: Transform) -> bool:
     likelihood = find("likelihood", settings.likelihood).load()
     return likelihood.discrete and transform.kind in ("pixels", "unit-interval")
+
+
+def _levels(settings: Settings) -> int | None:
+    return find("likelihood", settings.likelihood).load().levels
+
+
+def _check_levels(settings: Settings, transform: Transform) -> None:
+    levels = _levels(settings)
+    if levels and levels != getattr(transform, "levels", None):
+        raise SettingsError(
+            f"likelihood {settings.likelihood} is for pixels of {levels} levels, found "
+            f"{_described(transform)}; leave it out"
+        )
+
+
+def _check_visits(settings: Settings, transform: Transform) -> None:
+    if settings.dequantise and transform.kind != "pixels":
+        raise SettingsError(
+            f"dequantise is for pixels with levels, found {_described(transform)}; leave it out"
+        )
+    if settings.mirror and len(transform.shape) < 2:
+        raise SettingsError(f"mirror is for images, found rows of {transform.dim} columns; leave it out")
+    if not settings.binarise:
+        return
+    if transform.kind != "binarise":
+        raise SettingsError(f"binarise is for grey values, found {_described(transform)}; leave it out")
+    if not find("likelihood", settings.likelihood).load().discrete:
+        raise SettingsError(
+            f"binarise draws pixels as 0 or 1, which have no density, found likelihood "
+            f"{settings.likelihood}; choose --likelihood bernoulli"
+        )
 
 
 def _check_samples(settings: Settings) -> None:

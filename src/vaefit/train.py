@@ -24,7 +24,7 @@ from vaefit.model import VAE, Terms
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
-from vaefit.visits import Visit
+from vaefit.visits import TrainingVisit
 
 # How long Python stays away: long enough to cost nothing, short enough for a lively progress bar.
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -48,7 +48,7 @@ class Plan:
     plateau_patience: int = 0  # 0: the learning rate follows its schedule alone
     plateau_factor: float = 1.0
     final_rate: float = 0.0
-    visit: Visit = field(default_factory=Visit)
+    visit: TrainingVisit = field(default_factory=TrainingVisit)
     log_jacobian: float = 0.0
 
 
@@ -139,7 +139,7 @@ class Trainer:
             self.model,
             samples=self.plan.samples if self.model.likelihood.joint else self.plan.validation_samples,
             seed=self.plan.seed,
-            quantum=self.plan.visit.quantum,
+            visit=self.plan.visit.noise,
             log_jacobian=self.plan.log_jacobian,
         )
 

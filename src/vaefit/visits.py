@@ -7,35 +7,35 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from vaefit.data import Visit
 from vaefit.hashing import random_uniform
 
 Rows = Float[Array, "*rows variables"] | Float[np.ndarray, "*rows variables"]
 
 
 @dataclass(frozen=True)
-class Visit:
-    """How a batch is varied: spread over the width of a level (dequantisation), mirrored half of the time.
+class TrainingVisit:
+    """How a batch is varied: by its transform's own noise, and mirrored half of the time.
 
-    `quantum` is the width of one level in network units, 0 for data without levels; `mirror` is the shape of
-    an image whose mirror image is as likely as itself, or None. Source (dequantisation): Theis et al. 2016,
-    arXiv:1511.01844.
+    `noise` dequantises or binarises where the transform asks for it; `mirror` is the shape of an image whose
+    mirror image is as likely as itself, or None.
 
-    >>> Visit(quantum=0.5)(jnp.zeros((2, 3)), jax.random.key(0)).max() < 0.5
+    >>> TrainingVisit(lambda x, u: x + u / 2)(jnp.zeros((2, 3)), jax.random.key(0)).max() < 0.5
     Array(True, dtype=bool)
     """
 
-    quantum: float = 0.0
+    noise: Visit | None = None
     mirror: tuple[int, ...] | None = None
 
     def __call__(
         self, x: Float[Array, "batch variables"], key: Key[Array, ""]
     ) -> Float[Array, "batch variables"]:
         """The batch as it is seen this time."""
-        level_key, side_key = jax.random.split(key)
+        noise_key, side_key = jax.random.split(key)
         if self.mirror is not None:
             flip = jax.random.bernoulli(side_key, shape=(len(x), 1))
             x = jnp.where(flip, mirrored(x, self.mirror), x)
-        return x + self.quantum * random_uniform(level_key, x.shape) if self.quantum else x
+        return x if self.noise is None else self.noise(x, random_uniform(noise_key, x.shape))
 
 
 def mirrored(x: Rows, shape: tuple[int, ...]) -> Rows:

@@ -71,6 +71,10 @@ MISTAKES = [
     ((*TABLE, "--validation", "nope"), "nope: expected a folder, archive or file"),
     ((*TABLE, "--validation", "larger.npy"), "larger.npy: expected data like those fitted"),
     ((*TABLE, "--likelihood", "bernoulli"), "likelihood bernoulli expects values from 0 to 1"),
+    ((*TABLE, "--likelihood", "logistic-256"), "is for pixels of 256 levels, found standardised columns"),
+    ((*TABLE, "--binarise"), "binarise is for grey values, found standardised columns; leave it out"),
+    ((*FIT, "--binarise", "--likelihood", "gaussian"), "which have no density, found likelihood gaussian"),
+    ((*FIT, "--binarise", "--dequantise"), "pixels with levels, found pixels drawn as 0 or 1; leave it out"),
     # flags, settings, recipes
     (("fit",), "expected DATA to fit"),
     (("ft", "digits"), "No such command 'ft'. Did you mean 'fit'?"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vaefit.data import Dataset, check_same, choose_transform, transform_from_dict
-from vaefit.data.transforms import Identity, Pixels, Standardise, TwoValued, UnitInterval
+from vaefit.data.transforms import Binarise, Identity, Pixels, Standardise, TwoValued, UnitInterval
 from vaefit.errors import DataError, RunError, ShapeError
 
 RNG = np.random.default_rng(2)
@@ -21,6 +21,7 @@ ALL = [
     Pixels((2, 3), 65536, False),
     TwoValued((4,), 0, 255),
     UnitInterval((2, 2)),
+    Binarise((2, 2), 255.0),
     Identity((3,)),
     Standardise.fit(TABLE, (3,)),
 ]
@@ -51,6 +52,28 @@ def test_the_choice(array, kind):
     assert (x.dtype, x.shape) == (np.float32, data.values.shape)
     back = transform.inverse(x + transform.quantum / 2)
     np.testing.assert_allclose(back, data.values, rtol=1e-5, atol=1e-4)
+
+
+def test_pixels_can_be_drawn_as_zero_or_one_with_their_grey_values_as_probabilities():
+    grey = np.linspace(0, 255, 6).astype(np.uint8).repeat(3000).reshape(6, 3000)
+    for array, white in ((grey.reshape(6, 30, 100), 255.0), (grey.reshape(6, 30, 100) / 255.0, 1.0)):
+        data = Dataset.from_array(array)
+        transform = choose_transform(data, binarise=True)
+        assert transform == Binarise((30, 100), white)
+        x = transform.forward(data.values)
+        assert transform.visit is not None
+        drawn = transform.visit(x, RNG.random(x.shape))
+        assert drawn.dtype == np.float32
+        assert set(np.unique(drawn)) == {0.0, 1.0}
+        np.testing.assert_allclose(drawn.mean(1), np.linspace(0, 1, 6), atol=0.03)
+        np.testing.assert_array_equal(drawn.mean(1)[[0, -1]], [0.0, 1.0])
+        np.testing.assert_allclose(transform.inverse(x), data.values, rtol=1e-6)
+    with pytest.raises(DataError, match="grey values from 0 to 1, as the model was fitted to, found 7"):
+        transform.forward(np.full((1, 3000), 7.0))
+
+
+def test_two_values_are_not_drawn_again():
+    assert choose_transform(Dataset.from_array(BYTES // 128 * 255), binarise=True).kind == "two-valued"
 
 
 def test_dequantise_can_be_turned_off():

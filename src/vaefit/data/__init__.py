@@ -4,11 +4,12 @@ from .choose import check_same, choose_transform
 from .dataset import Dataset
 from .read import read, read_labelled, with_labels
 from .split import split
-from .transforms import Transform, transform_from_dict
+from .transforms import Transform, Visit, transform_from_dict
 
 __all__ = [
     "Dataset",
     "Transform",
+    "Visit",
     "check_same",
     "choose_transform",
     "read",

@@ -7,14 +7,17 @@ import numpy as np
 from ..errors import DataError, ShapeError
 from .arrays import chunks
 from .dataset import Dataset
-from .transforms import Pixels, Standardise, Transform, TwoValued, UnitInterval
+from .transforms import Binarise, Pixels, Standardise, Transform, TwoValued, UnitInterval
 
 
-def choose_transform(dataset: Dataset, *, dequantise: bool | None = None) -> Transform:
+def choose_transform(
+    dataset: Dataset, *, dequantise: bool | None = None, binarise: bool = False
+) -> Transform:
     """The transform for data like these (training) rows.
 
     Two distinct values (of pixels, or 0 and 1): TwoValued. Other pixels: Pixels, dequantised unless told
-    otherwise. Float images within [0, 1]: UnitInterval. Anything else: Standardise, fitted to these rows.
+    otherwise. Float images within [0, 1]: UnitInterval. Both of these are Binarise if asked. Anything else:
+    Standardise, fitted to these rows.
 
     Raises: DataError where there are no rows, or all are the same.
 
@@ -25,9 +28,10 @@ def choose_transform(dataset: Dataset, *, dequantise: bool | None = None) -> Tra
     if (dataset.levels or (low, high) == (0, 1)) and _two_valued(dataset.values, low, high):
         return TwoValued(dataset.shape, low, high)
     if dataset.levels:
-        return Pixels(dataset.shape, dataset.levels, dequantise is not False)
+        grey = Pixels(dataset.shape, dataset.levels, dequantise is not False)
+        return Binarise(dataset.shape, dataset.levels - 1.0) if binarise else grey
     if dataset.is_image and low >= 0 and high <= 1:
-        return UnitInterval(dataset.shape)
+        return Binarise(dataset.shape, 1.0) if binarise else UnitInterval(dataset.shape)
     return _standardise(dataset)
 
 

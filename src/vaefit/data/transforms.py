@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..errors import DataError, RunError, ShapeError
+
+# (x, u) -> x as one visit sees it, from numbers u uniform on (0, 1); NumPy's arrays or JAX's.
+Visit = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class Transform(ABC):
     def quantum(self) -> float:
         """Width of one level in x; 0.0 where values are continuous or not dequantised."""
         return 0.0
+
+    @property
+    def visit(self) -> Visit | None:
+        """What is drawn afresh at each visit of a row; None where every visit sees x itself."""
+        return None
 
     @property
     def log_jacobian(self) -> float:
@@ -97,6 +106,14 @@ class Pixels(Transform):
     def quantum(self) -> float:
         return 1.0 / self.levels if self.dequantise else 0.0
 
+    @property
+    def visit(self) -> Visit | None:
+        return self._dequantised if self.dequantise else None
+
+    def _dequantised(self, x: Any, u: Any) -> Any:
+        # Theis et al. 2016, arXiv:1511.01844.
+        return x + self.quantum * u
+
     def _forward(self, values: np.ndarray) -> np.ndarray:
         return values.astype(np.float32) / np.float32(self.levels)
 
@@ -105,6 +122,46 @@ class Pixels(Transform):
 
     def inverse_scale(self, sd: np.ndarray) -> np.ndarray:
         return np.asarray(sd) * self.levels
+
+
+@dataclass(frozen=True)
+class Binarise(Transform):
+    """Grey values v as probabilities x = v / white; each visit of a row draws every pixel as 0 or 1 with it.
+
+    Source: Burda et al. 2016, arXiv:1509.00519, section 5.
+
+    >>> grey = Binarise((3,), white=255.0)
+    >>> x = grey.forward(np.array([[0, 51, 255]], np.uint8))
+    >>> x.tolist(), _binarised(x, np.float32(0.1)).tolist()
+    ([[0.0, 0.2..., 1.0]], [[0.0, 1.0, 1.0]])
+    """
+
+    kind = "binarise"
+    white: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.white > 0:
+            raise DataError(f"expected a positive value for white, found {self.white:g}")
+
+    @property
+    def visit(self) -> Visit:
+        return _binarised
+
+    def _forward(self, values: np.ndarray) -> np.ndarray:
+        low, high = values.min(initial=0), values.max(initial=0)
+        if low < 0 or high > self.white:
+            raise DataError(
+                f"expected grey values from 0 to {self.white:g}, as the model was fitted to, found "
+                f"{low if low < 0 else high:g}"
+            )
+        return values.astype(np.float32) / np.float32(self.white)
+
+    def inverse(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(x) * self.white
+
+    def inverse_scale(self, sd: np.ndarray) -> np.ndarray:
+        return np.asarray(sd) * self.white
 
 
 @dataclass(frozen=True)
@@ -214,6 +271,10 @@ class Standardise(Transform):
 
     def inverse_scale(self, sd: np.ndarray) -> np.ndarray:
         return np.asarray(sd) * np.asarray(self.scale)
+
+
+def _binarised(x: Any, u: Any) -> Any:
+    return (u < x).astype(x.dtype)
 
 
 def transform_from_dict(saved: object) -> Transform:

@@ -4,9 +4,9 @@ from vaefit.evaluation.annealing import Annealed, Annealing, Bracket, anneal, br
 from vaefit.evaluation.blocks import BLOCK
 from vaefit.evaluation.bound import Bound, Evaluator
 from vaefit.evaluation.coverage import coverage, reconstruction_mse, why_no_intervals
-from vaefit.evaluation.dequantise import dequantised
 from vaefit.evaluation.importance import Likelihoods, importance_sample, why_undefined
 from vaefit.evaluation.latents import LatentUse, latent_use
+from vaefit.evaluation.visit import visited
 
 __all__ = [
     "BLOCK",
@@ -20,10 +20,10 @@ __all__ = [
     "anneal",
     "bracket",
     "coverage",
-    "dequantised",
     "importance_sample",
     "latent_use",
     "reconstruction_mse",
+    "visited",
     "why_no_intervals",
     "why_undefined",
 ]

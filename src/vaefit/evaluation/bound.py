@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
+from vaefit.data import Visit
 from vaefit.evaluation.blocks import BLOCK
-from vaefit.evaluation.dequantise import dequantised
+from vaefit.evaluation.visit import visited
 from vaefit.model import VAE
 
 
@@ -26,15 +27,15 @@ class Evaluator:
     """The ELBO of every row, exactly once, whatever the number of rows; one compiled program.
 
     Rows go through in blocks of one size, the last one padded. Noise comes from a fixed seed, so equal
-    weights give equal numbers. `quantum` is the width of one level of dequantised data, in network units;
-    `log_jacobian` takes the density to the data's own scale.
+    weights give equal numbers. `visit` is the transform's, what one visit makes of x; `log_jacobian` takes
+    the density to the data's own scale.
     """
 
     def __init__(
-        self, model: VAE, *, samples: int, seed: int, quantum: float = 0.0, log_jacobian: float = 0.0
+        self, model: VAE, *, samples: int, seed: int, visit: Visit | None = None, log_jacobian: float = 0.0
     ) -> None:
         _, self._static = eqx.partition(model, eqx.is_inexact_array)
-        self._samples, self._quantum, self._log_jacobian = samples, quantum, log_jacobian
+        self._samples, self._visit, self._log_jacobian = samples, visit, log_jacobian
         self._key = jax.random.fold_in(jax.random.key(seed), 1)
         self._block = jax.jit(self._terms_of_block)
 
@@ -48,7 +49,7 @@ class Evaluator:
         """Rate and distortion of each row, nats."""
         found = []
         for number, start in enumerate(range(0, len(x), BLOCK)):
-            block = dequantised(x[start : start + BLOCK], self._quantum)
+            block = visited(x[start : start + BLOCK], self._visit)
             padded = np.pad(block, ((0, BLOCK - len(block)), (0, 0)), mode="edge")
             terms = self._block(params, padded, jax.random.fold_in(self._key, number))
             found.append(np.asarray(terms, np.float64)[: len(block)])

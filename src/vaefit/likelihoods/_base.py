@@ -17,6 +17,8 @@ class Likelihood(eqx.Module):
     support: ClassVar[Literal["real", "unit", "binary"]] = "real"
     # Whether its log-density is a probability mass (bits per dimension then has no scale term).
     discrete: ClassVar[bool] = False
+    # How many levels of pixels it is a probability mass over (x = level / levels); None: not of pixels.
+    levels: ClassVar[int | None] = None
     # Whether the density takes all samples of z together; it then returns one sample-axis entry.
     joint: ClassVar[bool] = False
 

@@ -3,31 +3,37 @@
 import numpy as np
 from jaxtyping import Float, UInt64
 
+from vaefit.data import Visit
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def dequantised(
-    x: Float[np.ndarray, "rows variables"], quantum: float, seed: int = 0
+def visited(
+    x: Float[np.ndarray, "rows variables"], visit: Visit | None, seed: int = 0
 ) -> Float[np.ndarray, "rows variables"]:
-    r"""$x + q u$ with u uniform on [0, 1), a function of the seed and of the row's own values.
+    """The rows as evaluation sees them: dequantised or binarised, with noise from the seed and the row alone.
 
     Equal rows get equal noise, in any order, subset or block: a row's number does not depend on which others
-    are evaluated with it. `quantum` is the width of one level in network units; 0 leaves x as it is. Source:
-    Theis et al. 2016, arXiv:1511.01844.
+    are evaluated with it. Source (dequantisation): Theis et al. 2016, arXiv:1511.01844.
 
     >>> x = np.arange(6, dtype=np.float32).reshape(3, 2)
-    >>> bool((dequantised(x, 1.0)[1:] == dequantised(x[1:], 1.0)).all())
+    >>> spread = lambda x, u: x + u
+    >>> bool((visited(x, spread)[1:] == visited(x[1:], spread)).all())
     True
     """
-    if not quantum:
-        return x
+    return x if visit is None else visit(x, row_noise(x, seed)).astype(x.dtype)
+
+
+def row_noise(x: Float[np.ndarray, "rows variables"], seed: int) -> Float[np.ndarray, "rows variables"]:
+    """Uniform numbers on [0, 1), a hash of the seed and the row's values."""
     rng = np.random.default_rng([seed, 1])
     factors = rng.integers(2**63, size=x.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     values = np.ascontiguousarray(x, np.float32).view(np.uint32).astype(np.uint64)
     with np.errstate(over="ignore"):
         rows = _mixed((values * factors).sum(axis=1, dtype=np.uint64))
         cells = _mixed(rows[:, None] + _GOLDEN * np.arange(1, x.shape[1] + 1, dtype=np.uint64))
-    return x + (quantum * ((cells >> np.uint64(11)) * 2.0**-53)).astype(x.dtype)
+    # As many bits as float32 holds below 1.
+    return ((cells >> np.uint64(40)) * 2.0**-24).astype(np.float32)
 
 
 def _mixed(h: UInt64[np.ndarray, "*shape"]) -> UInt64[np.ndarray, "*shape"]:
