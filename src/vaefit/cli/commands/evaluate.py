@@ -28,7 +28,7 @@ def evaluate(
     rows: Data,
     samples: Samples = 5000,
     ais: Annotated[
-        bool, typer.Option("--ais", help="annealed importance sampling too, on 64 rows, and its bracket")
+        bool, typer.Option("--ais", help="annealed importance sampling too, on 32 rows, and its bracket")
     ] = False,
     baselines: Annotated[bool, typer.Option(help="densities without a network beside it")] = True,
     reading: dict[str, Any],
