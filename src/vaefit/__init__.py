@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vaefit.backend import configure
+    from vaefit.comparing import Comparison, compare
     from vaefit.data import Dataset, read
     from vaefit.doctor import Finding, examine
     from vaefit.errors import DataError, RunError, SettingsError, ShapeError, TrainingError, VaefitError
+    from vaefit.evaluating import Evaluation, evaluate
     from vaefit.fitting import fit
     from vaefit.probing import Probe, probe
     from vaefit.run import Reconstruction, Run, load
@@ -31,6 +33,10 @@ _HOMES = {
     "ShapeError": "errors",
     "TrainingError": "errors",
     "VaefitError": "errors",
+    "Comparison": "comparing",
+    "compare": "comparing",
+    "Evaluation": "evaluating",
+    "evaluate": "evaluating",
     "Finding": "doctor",
     "examine": "doctor",
     "fit": "fitting",
@@ -42,8 +48,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
     "DataError",
     "Dataset",
+    "Evaluation",
     "Finding",
     "Probe",
     "Reconstruction",
@@ -53,7 +61,9 @@ __all__ = [
     "ShapeError",
     "TrainingError",
     "VaefitError",
+    "compare",
     "configure",
+    "evaluate",
     "examine",
     "fit",
     "load",

@@ -71,6 +71,21 @@ def fit(
     return _train(fitted, trainer, journal, shown, tensorboard)
 
 
+def fit_seeds(rows: object, *, seeds: int, out: str | Path, **how: Any) -> list[Run]:
+    """One run for each of several seeds, in `out`/seed-S; all else as in `fit`.
+
+    Raises:
+        VaefitError: as `fit` does.
+    """
+    if seeds < 1:
+        raise SettingsError(f"seeds must be at least 1, found {seeds}")
+    first = how.pop("seed", None) or 0
+    return [
+        fit(rows, out=Path(out) / f"seed-{seed}", seed=seed, **how)
+        for seed in range(int(first), int(first) + seeds)
+    ]
+
+
 class Prepared(NamedTuple):
     """All that training needs: the run so far, its trainer, and the rows to show at the end."""
 

@@ -143,6 +143,14 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return saved
 
 
+def runs_in(folder: Path) -> list[Path]:
+    """The runs of `fit --seeds` in a folder (`seed-0`, `seed-1`, ...); or the folder itself."""
+    if (folder / SETTINGS).exists():
+        return [folder]
+    found = [p for p in folder.glob("seed-*") if (p / SETTINGS).exists()]
+    return sorted(found, key=lambda p: (len(p.name), p.name)) or [folder]
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

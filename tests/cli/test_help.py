@@ -6,7 +6,19 @@ import sys
 
 import pytest
 
-COMMANDS = ("fit", "reconstruct", "sample", "encode", "recipes", "decode", "info", "probe", "doctor")
+COMMANDS = (
+    "fit",
+    "reconstruct",
+    "sample",
+    "encode",
+    "recipes",
+    "decode",
+    "info",
+    "probe",
+    "doctor",
+    "evaluate",
+    "compare",
+)
 
 
 @pytest.fixture(autouse=True)

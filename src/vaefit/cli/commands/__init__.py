@@ -7,8 +7,10 @@ Importing one adds it to the app; the order here is that of the help page.
 from vaefit.cli.app import app
 from vaefit.cli.commands import fit
 from vaefit.cli.commands import use
+from vaefit.cli.commands import evaluate
+from vaefit.cli.commands import compare
 from vaefit.cli.commands import doctor
 from vaefit.cli.commands import probe
 from vaefit.cli.commands import about
 
-__all__ = ["about", "app", "doctor", "fit", "probe", "use"]
+__all__ = ["about", "app", "compare", "doctor", "evaluate", "fit", "probe", "use"]

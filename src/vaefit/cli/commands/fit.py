@@ -48,6 +48,9 @@ def fit(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="event files for TensorBoard too, in RUN/tensorboard")
     ] = False,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="fit N runs, seeds --seed and up, into FOLDER/seed-S")
+    ] = 1,
     device: Device = None,
     threads: Threads = None,
     quiet: Quiet = False,
@@ -66,6 +69,7 @@ def fit(
             "--init-from": init_from,
             "--force": force,
             "--dry-run": dry_run,
+            "--seeds": seeds > 1,
             **settings,
         }
         _check_resume({name for name, value in given.items() if value and name != "epochs"}, recipe)
@@ -84,15 +88,21 @@ def fit(
     more: dict[str, Any] = {"display": screen, **({"tensorboard": True} if tensorboard else {})}
     try:
         if resume is not None:
-            fitted = fitting.resume(resume, epochs=typed.epochs if "epochs" in settings else None, **more)
+            runs = [fitting.resume(resume, epochs=typed.epochs if "epochs" in settings else None, **more)]
         else:
             assert rows is not None
-            fitted = fitting.fit(rows, out=out or _next_free(rows), **keywords, **more)
+            out = out or _next_free(rows)
+            if seeds > 1:
+                runs = fitting.fit_seeds(rows, seeds=seeds, out=out, **keywords, **more)
+            else:
+                runs = [fitting.fit(rows, out=out, **keywords, **more)]
     finally:
         screen.close()
     if as_json:
-        return print_json(fitted.summary)
-    return _print_summary(fitted.summary)
+        return print_json(runs[0].summary if len(runs) == 1 else {"runs": [run.summary for run in runs]})
+    for run in runs:
+        _print_summary(run.summary)
+    return None
 
 
 def _dry_run(

@@ -1,0 +1,144 @@
+"""`vaefit evaluate`: all the numbers on a run, with baselines beside them."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vaefit.cli.app import Data, Device, Json, Quiet, RunFolder, Seed, Threads, app, print_json, start
+from vaefit.cli.flags import with_reading
+from vaefit.cli.help import Command
+from vaefit.folder import runs_in
+
+Samples = Annotated[
+    int, typer.Option("--samples", metavar="K", min=1, help="draws of q(z|x) a row for the log-likelihood")
+]
+
+
+@app.command(
+    cls=Command,
+    epilog="""vaefit evaluate runs/faces faces.tar.gz --include 'test/face/*'
+vaefit evaluate runs/faces held-out/ --samples 50000 --ais --json""",
+)
+@with_reading
+def evaluate(
+    *,
+    run: RunFolder,
+    rows: Data,
+    samples: Samples = 5000,
+    ais: Annotated[
+        bool, typer.Option("--ais", help="annealed importance sampling too, on 64 rows, and its bracket")
+    ] = False,
+    baselines: Annotated[bool, typer.Option(help="densities without a network beside it")] = True,
+    reading: dict[str, Any],
+    seed: Seed = 0,
+    device: Device = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a model is worth on DATA it was not fitted to.
+
+    Log-likelihood by importance sampling, ELBO, rate and distortion (nats per datum), bits per dimension,
+    reconstruction error, use of the latents, coverage, sample quality; baselines in one table with the model,
+    the best of each column starred. A folder of `vaefit fit --seeds` gives mean and standard error over
+    seeds.
+    """
+    from vaefit.cli import display, output
+
+    screen = display.choose(quiet)
+    start(device, threads, screen)
+    from vaefit import evaluating
+    from vaefit.run import load
+
+    found = {}
+    try:
+        for folder in runs_in(run):
+            fitted = load(folder)
+            dataset = output.read_for(fitted, rows, screen, **reading)
+            found[folder.name] = evaluating.evaluate(
+                fitted, dataset, samples=samples, seed=seed, ais=ais, with_baselines=baselines, display=screen
+            )
+    finally:
+        screen.close()
+    if as_json:
+        one = next(iter(found.values())).to_dict()
+        return print_json(one if len(found) == 1 else _over_seeds(found))
+    for name, evaluation in found.items():
+        typer.echo((f"{name}\n" if len(found) > 1 else "") + _text(evaluation))
+    if len(found) > 1:
+        typer.echo(_seeds_text(_over_seeds(found)["seeds"]))
+    return None
+
+
+def _text(found: Any) -> str:
+    from vaefit.cli.tables import scores, table
+
+    heads = ["", "log p(x)", "", "bits/dim", "MSE", ""]
+    lines = [
+        f"{found.n} rows, K = {found.draws}; nats per datum; * is the best of its column",
+        table(heads, scores(found.table)),
+        "",
+        f"elbo {found.elbo:.2f}  rate {found.rate:.2f}  distortion {found.distortion:.2f}" + _growth(found),
+        f"latents: {found.latents.active_units} of {len(found.latents.mean_variance)} active"
+        + _split(found.latents),
+    ]
+    if found.coverage:
+        shares = ", ".join(f"{name}: {100 * share:.1f}%" for name, share in found.coverage.items())
+        lines.append(f"predictive intervals hold {shares}")
+    lines += [
+        f"samples ({name}): precision {q.precision:.2f}  recall {q.recall:.2f}  density {q.density:.2f}  "
+        f"coverage {q.coverage:.2f}  MMD^2 {q.mmd2:.4f} (p = {q.mmd_p:.3f})  Frechet {q.frechet:.4g}"
+        for name, q in found.sample_quality.items()
+    ]
+    if found.ais:
+        a = found.ais
+        lines.append(
+            f"annealing on {a['rows']} rows: {a['log_likelihood']:.2f} +- {a['log_likelihood_se']:.2f} "
+            f"(importance sampling: {a['importance_sampled']:.2f}); on simulated rows between "
+            f"{a['simulated_lower']:.2f} and {a['simulated_upper']:.2f}"
+        )
+    return "\n".join([*lines, *(f"note: {message}" for message in found.notices)])
+
+
+def _split(use: Any) -> str:
+    # With N rows no more than log N nats of mutual information can be told.
+    least = "at least " if use.mutual_information > 0.95 * use.cap else ""
+    return (
+        f"; rate = mutual information ({least}{use.mutual_information:.2f}) + KL of the aggregate posterior "
+        f"to the prior ({'at most ' if least else ''}{use.marginal_kl:.2f})"
+    )
+
+
+def _growth(found: Any) -> str:
+    if found.log_likelihood_growth is None:
+        return ""
+    return f"  growth of log p(x) from K/4 to K {found.log_likelihood_growth:.2f}"
+
+
+def _over_seeds(found: dict[str, Any]) -> dict[str, Any]:
+    """Each run's numbers, and mean and standard error over them."""
+    each = {name: evaluation.to_dict() for name, evaluation in found.items()}
+    names = [k for k, v in next(iter(each.values())).items() if isinstance(v, float)]
+    seeds = {name: _mean_and_error([one[name] for one in each.values()]) for name in names}
+    return {"runs": each, "seeds": seeds}
+
+
+def _mean_and_error(values: list[float]) -> dict[str, float]:
+    mean = sum(values) / len(values)
+    spread = sum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    return {"mean": mean, "standard_error": math.sqrt(spread / len(values))}
+
+
+def _seeds_text(seeds: dict[str, dict[str, float]]) -> str:
+    listing = [f"  {name} {s['mean']:.4g} +- {s['standard_error']:.2g}" for name, s in seeds.items()]
+    return "\n".join(["mean and standard error over seeds:", *listing])
+
+
+def folders_and_data(given: list[Path]) -> tuple[list[Path], str | None]:
+    """Run folders, and the last argument as DATA where it is no run."""
+    last = given[-1]
+    is_run = runs_in(last) != [last] or (last / "settings.toml").exists()
+    folders, rows = (given, None) if is_run else (given[:-1], str(last))
+    return [run for folder in folders for run in runs_in(folder)], rows

@@ -1,0 +1,339 @@
+"""`evaluate`: all the numbers on a fitted model and held-out rows, with baselines beside them."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from vaefit import baselines
+from vaefit.data import Dataset
+from vaefit.display import Display, Silent
+from vaefit.errors import DataError, SettingsError, VaefitError
+from vaefit.evaluation import (
+    Annealing,
+    Evaluator,
+    LatentUse,
+    anneal,
+    bracket,
+    coverage,
+    importance_sample,
+    latent_use,
+    reconstruction_mse,
+    visited,
+    why_no_intervals,
+    why_undefined,
+)
+from vaefit.evaluation.bits import bits_per_dim, levels_of
+from vaefit.evaluation.sample_quality import SampleQuality, principal_features, sample_quality
+from vaefit.reading import read_and_split
+from vaefit.run import Run
+
+Features = Callable[[np.ndarray], np.ndarray]
+
+AIS_ROWS = 64  # annealing takes minutes a thousand rows; these are spread evenly
+MOST_SAMPLES = 2000
+MODEL = "this model"
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one density is worth on the rows; nats per datum, bits per dimension, network units squared."""
+
+    log_likelihood: float | None
+    bits_per_dim: float | None
+    reconstruction_mse: float | None
+    made: str = ""
+    log_likelihood_se: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All numbers on one model and one set of rows; nats per datum unless named otherwise.
+
+    `log_likelihood` is None where the likelihood is no density of x given one z; `notices` says why. `rows`
+    holds each row's log-likelihood (its ELBO where there is none), for paired comparisons.
+    """
+
+    n: int
+    dim: int
+    draws: int
+    log_likelihood: float | None
+    log_likelihood_se: float | None
+    log_likelihood_growth: float | None
+    elbo: float
+    rate: float
+    distortion: float
+    bits_per_dim: float | None
+    reconstruction_mse: float
+    coverage: dict[str, float] | None
+    latents: LatentUse
+    baselines: dict[str, Score]
+    sample_quality: dict[str, SampleQuality]
+    ais: dict[str, float] | None
+    notices: tuple[str, ...]
+    rows: Float[np.ndarray, " n"] = field(repr=False)
+
+    @property
+    def score(self) -> Score:
+        """The model's own line of the table."""
+        return Score(
+            self.log_likelihood,
+            self.bits_per_dim,
+            self.reconstruction_mse,
+            f"{len(self.latents.mean_variance)} latents",
+            self.log_likelihood_se,
+        )
+
+    @property
+    def table(self) -> dict[str, Score]:
+        """The model among the baselines, best log-likelihood first."""
+        scores = {MODEL: self.score, **self.baselines}
+        return dict(sorted(scores.items(), key=lambda item: -(item[1].log_likelihood or -math.inf)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the rows, ready for JSON."""
+        use = self.latents
+        return {
+            **{name: getattr(self, name) for name in _PLAIN},
+            "active_units": use.active_units,
+            "mutual_information": use.mutual_information,
+            "marginal_kl": use.marginal_kl,
+            "latents": {
+                "kl": None if use.kl is None else use.kl.tolist(),
+                "mean_variance": use.mean_variance.tolist(),
+                "off_prior": use.off_prior,
+            },
+            "baselines": {name: asdict(score) for name, score in self.baselines.items()},
+            "sample_quality": {name: asdict(found) for name, found in self.sample_quality.items()},
+            "notices": list(self.notices),
+        }
+
+
+_PLAIN = (
+    *("n", "dim", "draws", "log_likelihood", "log_likelihood_se", "log_likelihood_growth", "elbo", "rate"),
+    *("distortion", "bits_per_dim", "reconstruction_mse", "coverage", "ais"),
+)
+
+
+def evaluate(
+    run: Run,
+    rows: object,
+    *,
+    samples: int = 5000,
+    seed: int = 0,
+    ais: bool = False,
+    train: object = None,
+    with_baselines: bool = True,
+    with_samples: bool = True,
+    features: Features | None = None,
+    display: Display | None = None,
+) -> Evaluation:
+    """Every number on every row, exactly once; see `vaefit evaluate --help`.
+
+    `samples` is K, the draws of the importance-sampled log-likelihood. Baselines are fitted to `train`, or to
+    the run's own training rows, read again. `features` maps rows in the data's units to the space of one more
+    sample-quality line (a FID, where it is a network).
+
+    Raises:
+        VaefitError: the rows cannot be read, or have another size or scale than those fitted.
+
+    >>> from vaefit import fit
+    >>> x = np.random.default_rng(0).normal(size=(120, 3))
+    >>> found = evaluate(fit(x[:100], latent_dim=1, epochs=1), x[100:], samples=50, train=x[:100])
+    >>> found.n, sorted(found.baselines)[:2]
+    (20, ['factor-analysis', 'full-gaussian'])
+    """
+    if samples < 1:
+        raise SettingsError(f"samples must be at least 1, found {samples}")
+    display = display or Silent()
+    dataset = run.dataset(rows)
+    seen = _Rows.of(run, dataset, seed)
+    notices: list[str] = []
+    numbers = _likelihoods(run, seen, samples, seed, display, notices)
+    fitted_to = _training_rows(run, train, display, notices) if with_baselines or with_samples else None
+    levels = levels_of(run.transform, run.model.likelihood.discrete)
+    value = numbers.log_likelihood
+    return Evaluation(
+        n=dataset.n,
+        dim=dataset.dim,
+        draws=samples,
+        log_likelihood=None if value is None else float(value.mean()),
+        log_likelihood_se=None if value is None else standard_error(value),
+        log_likelihood_growth=numbers.growth,
+        elbo=float(numbers.elbo.mean()),
+        rate=float(numbers.rate.mean()),
+        distortion=float(numbers.rate.mean() * -1 - numbers.elbo.mean()),
+        bits_per_dim=None if value is None else bits_per_dim(float(value.mean()), dataset.dim, levels),
+        reconstruction_mse=float(reconstruction_mse(run.model, seen.middle).mean()),
+        coverage=_coverage(run, seen, seed, notices),
+        latents=latent_use(run.model, seen.x, seed=seed, progress=partial(display.working, "latents")),
+        baselines=_baselines(run, seen, fitted_to, seed, display, notices) if with_baselines else {},
+        sample_quality=_quality(run, seen, fitted_to, features, seed, notices) if with_samples else {},
+        ais=_ais(run, seen, seed, display) if ais else None,
+        notices=tuple(notices),
+        rows=numbers.elbo if value is None else value,
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows in network units: `x` as evaluation sees them, `middle` without the noise of dequantisation."""
+
+    x: np.ndarray
+    middle: np.ndarray
+    log_jacobian: float
+
+    @classmethod
+    def of(cls, run: Run, dataset: Dataset, seed: int) -> "_Rows":
+        x = run.transform.forward(dataset.values)
+        return cls(visited(x, run.transform.visit, seed), run.inputs(dataset), run.transform.log_jacobian)
+
+
+@dataclass(frozen=True)
+class _Likelihoods:
+    log_likelihood: np.ndarray | None
+    elbo: np.ndarray
+    rate: np.ndarray
+    growth: float | None
+
+
+def _likelihoods(
+    run: Run, seen: _Rows, samples: int, seed: int, display: Display, notices: list[str]
+) -> _Likelihoods:
+    if why := why_undefined(run.model):
+        notices.append(
+            f"no log-likelihood and no bits/dim: {why}; the ELBO is that of likelihood "
+            f"{run.settings.likelihood}, with its {run.settings.samples} draws a row"
+        )
+        evaluator = Evaluator(
+            run.model, samples=run.settings.samples, seed=seed, log_jacobian=seen.log_jacobian
+        )
+        rate, distortion = evaluator.rows(_arrays(run.model), seen.x).T
+        return _Likelihoods(None, -rate - distortion, rate, None)
+    progress = partial(display.working, "log-likelihood")
+    found = importance_sample(run.model, seen.x, draws=samples, seed=seed, progress=progress)
+    if levels_of(run.transform, run.model.likelihood.discrete) is None and run.model.likelihood.discrete:
+        notices.append("grey values under a probability mass: these are cross-entropies, no likelihoods")
+    return _Likelihoods(
+        found.log_likelihood + seen.log_jacobian, found.elbo + seen.log_jacobian, found.rate, found.growth
+    )
+
+
+def _arrays(model: Any) -> Any:
+    import equinox as eqx
+
+    return eqx.filter(model, eqx.is_inexact_array)
+
+
+def _coverage(run: Run, seen: _Rows, seed: int, notices: list[str]) -> dict[str, float] | None:
+    if why := why_no_intervals(run.model):
+        notices.append(f"no predictive intervals: {why}")
+        return None
+    return {f"{100 * level:g}%": share for level, share in coverage(run.model, seen.x, seed=seed).items()}
+
+
+def _training_rows(run: Run, train: object, display: Display, notices: list[str]) -> Dataset | None:
+    """The rows that baselines are fitted to: those the model was fitted to."""
+    try:
+        if train is not None:
+            return run.dataset(train)
+        path = run.source.get("path", "array")
+        if path == "array":
+            raise DataError("the run was fitted to an array, not to files")
+        return run.dataset(read_and_split(path, run.settings, display)[0])
+    except VaefitError as problem:
+        notices.append(f"no baselines, as the run's training rows cannot be read: {problem}")
+        return None
+
+
+def _baselines(
+    run: Run, seen: _Rows, train: Dataset | None, seed: int, display: Display, notices: list[str]
+) -> dict[str, Score]:
+    likelihood, transform = run.model.likelihood, run.transform
+    levels = levels_of(transform, likelihood.discrete)
+    if train is None or (likelihood.discrete and levels is None):
+        return {}
+    binary = likelihood.discrete and not likelihood.levels
+    fitted_to, rows = _Rows.of(run, train, run.settings.seed), seen
+    log_jacobian = seen.log_jacobian
+    if likelihood.levels:
+        # A density of (v + u)/L beside a mass of levels: at most its logarithm plus D log L.
+        fitted_to, rows = _spread(fitted_to, likelihood.levels), _spread(seen, likelihood.levels)
+        log_jacobian -= transform.dim * math.log(likelihood.levels)
+    names, found = baselines.for_data(binary), {}
+    for number, name in enumerate(names):
+        display.working(f"baseline {name}", number, len(names))
+        try:
+            made = baselines.find(name).fit(fitted_to.x, run.model.posterior.latent_dim, seed)
+            value = made.log_likelihood(rows.x) + log_jacobian
+            rebuilt = made.reconstruct(rows.middle)
+        except VaefitError as problem:
+            notices.append(f"baseline left out: {problem}")
+            continue
+        found[name] = Score(
+            float(value.mean()),
+            bits_per_dim(float(value.mean()), transform.dim, levels),
+            None if rebuilt is None else float(((rebuilt - rows.middle) ** 2).mean()),
+            made.made,
+            standard_error(value),
+        )
+    return found
+
+
+def _spread(rows: _Rows, levels: int) -> _Rows:
+    def dequantise(x: Any, u: Any) -> Any:
+        return x + u / levels
+
+    return _Rows(visited(rows.x, dequantise), rows.middle, rows.log_jacobian)
+
+
+def _quality(
+    run: Run, seen: _Rows, train: Dataset | None, features: Features | None, seed: int, notices: list[str]
+) -> dict[str, SampleQuality]:
+    n = min(MOST_SAMPLES, len(seen.x))
+    drawn = run.sample(n, seed=seed, noise=not run.model.likelihood.joint)
+    generated = drawn.reshape(n, -1)
+    real = run.transform.inverse(seen.x)
+    spaces: Mapping[str, Features | None] = {
+        "pixels" if len(run.transform.shape) > 1 else "columns": None,
+        **({} if train is None else {"pca": principal_features(_in_units(run, train))}),
+        **({} if features is None else {"features": features}),
+    }
+    try:
+        return {
+            name: sample_quality(generated, real, seed=seed, features=space) for name, space in spaces.items()
+        }
+    except DataError as problem:
+        notices.append(f"no sample quality: {problem}")
+        return {}
+
+
+def _in_units(run: Run, dataset: Dataset) -> np.ndarray:
+    return run.transform.inverse(run.inputs(dataset))
+
+
+def _ais(run: Run, seen: _Rows, seed: int, display: Display) -> dict[str, float]:
+    """Annealing on some rows, spread evenly, and its two-sided bracket on rows of the model's own."""
+    how = Annealing()
+    some = seen.x[np.linspace(0, len(seen.x) - 1, min(AIS_ROWS, len(seen.x))).astype(int)]
+    on_rows = anneal(run.model, some, how, seed=seed, progress=partial(display.working, "annealing"))
+    by_draws = importance_sample(run.model, some, draws=1000, seed=seed)
+    both = bracket(run.model, len(some), how, seed=seed, progress=partial(display.working, "bracket"))
+    return {
+        "rows": len(some),
+        "log_likelihood": float(on_rows.log_likelihood.mean()) + seen.log_jacobian,
+        "log_likelihood_se": on_rows.mean_standard_error,
+        "importance_sampled": float(by_draws.log_likelihood.mean()) + seen.log_jacobian,
+        "simulated_lower": float(both.lower.mean()) + seen.log_jacobian,
+        "simulated_upper": float(both.upper.mean()) + seen.log_jacobian,
+        "simulated_gap": both.gap,
+    }
+
+
+def standard_error(values: Float[np.ndarray, " rows"]) -> float:
+    """Of the mean of independent values; NaN for a single one."""
+    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
