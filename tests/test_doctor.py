@@ -265,7 +265,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fit(
         folder / "x.npy",
         out=folder / "run",
-        epochs=60,
+        epochs=20,
         batch_size=50,
         learning_rate=5e-3,
         keep_prob=1.0,

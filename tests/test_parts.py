@@ -220,7 +220,7 @@ def test_gradients_of_the_elbo_are_those_of_finite_differences(name: str, poster
 
         def elbo(encoder: jax.Array, decoder: jax.Array) -> jax.Array:
             changed = eqx.tree_at(
-                lambda m: (m.encoder.weights[-1], m.decoder.weights[-1]),
+                lambda m: (m.encoder.network.weights[-1], m.decoder.network.weights[-1]),
                 model,
                 (jnp.asarray(encoder), jnp.asarray(decoder)),
             )

@@ -141,7 +141,7 @@ def run(digits, tmp_path_factory):
     """A small run of the digits, from a file."""
     path = tmp_path_factory.mktemp("data") / "digits.npy"
     np.save(path, digits[:600])
-    small = {"encoder_layers": (16,), "decoder_layers": (16,), "latent_dim": 4, "epochs": 3}
+    small = {"encoder_layers": (8,), "decoder_layers": (8,), "latent_dim": 4, "epochs": 1, "mirror": False}
     return vaefit.fit(path, **small)
 
 
@@ -169,14 +169,15 @@ def test_digits_from_python(run, digits):
     from sklearn.datasets import load_digits
 
     y = load_digits().target
-    arguments = {"test": digits[600:900], "test_labels": y[600:900], "draws": 3, "per_class": (5, 30, 1000)}
+    arguments = {"test": digits[600:900], "test_labels": y[600:900], "draws": 2, "per_class": (5, 30, 1000)}
     found = vaefit.probe(run, digits[:600], y[:600], **arguments)
     assert found.per_class == (5, 30)
     assert found.classes == tuple("0123456789")
     assert found.score("raw", 30, "accuracy").mean > 0.85
     assert found.score("raw", 30, "auc").mean > found.score("raw", 5, "auc").mean
-    again = vaefit.probe(run, digits[:600], y[:600], **arguments)
-    np.testing.assert_array_equal(found.scores, again.scores)
+    # The same draws again, also where fewer sizes are asked for.
+    again = vaefit.probe(run, digits[:600], y[:600], **{**arguments, "per_class": (5,)})
+    np.testing.assert_array_equal(found.scores[:, :1], again.scores)
 
 
 def test_labels_from_every_place_are_the_same(tmp_path):

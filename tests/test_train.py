@@ -18,6 +18,7 @@ from vaefit.evaluation import BLOCK, Evaluator
 from vaefit.model import VAE
 from vaefit.settings import Settings
 from vaefit.train import Trainer
+from vaefit.visits import TrainingVisit
 
 DIM = 6
 
@@ -127,6 +128,7 @@ def test_the_plateau_lowers_the_rate_to_its_floor(held_out: bool) -> None:
         plateau_factor=0.1,
         final_rate=0.02,
         early_stopping=0,
+        linear_path=False,
     )
     rates = [r["learning_rate"] for r in run(training) if r["epoch"]]
     assert rates[0] == pytest.approx(0.5)
@@ -227,8 +229,8 @@ def test_evaluation_counts_the_jacobian() -> None:
 def test_evaluation_draws_pixels_with_their_grey_values_and_always_the_same() -> None:
     settings = Settings.of(likelihood="bernoulli", latent_dim=1, encoder_layers=(), decoder_layers=())
     model = build_model(settings, 1, jax.random.key(0))
-    model = eqx.tree_at(lambda m: m.decoder.biases[-1], model, jnp.ones(1))
-    grey = np.full((3000, 1), 0.3, np.float32)
+    model = eqx.tree_at(lambda m: m.decoder, model, model.decoder.with_output_bias(jnp.ones(1)))
+    grey = np.linspace(0.2, 0.4, 3000, dtype=np.float32)[:, None]  # equal rows have equal noise
     evaluator = Evaluator(model, samples=1, seed=0, visit=Binarise((1,), 255.0).visit)
     params = eqx.filter(model, eqx.is_inexact_array)
     distortion = evaluator.rows(params, grey)[:, 1]
@@ -241,6 +243,6 @@ def test_evaluation_draws_pixels_with_their_grey_values_and_always_the_same() ->
 def test_training_draws_pixels_afresh_at_every_visit() -> None:
     grey = np.full((40, DIM), 0.5, np.float32)
     training = trainer(grey, likelihood="bernoulli", decoder_layers=(), epochs=4)
-    training.plan = dataclasses.replace(training.plan, visit=Binarise((DIM,), 255.0).visit)
+    training.plan = dataclasses.replace(training.plan, visit=TrainingVisit(Binarise((DIM,), 255.0).visit))
     losses = [record["distortion"] for record in run(training)]
     assert len(set(losses)) == 4

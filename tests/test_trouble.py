@@ -39,7 +39,12 @@ def test_a_planted_row_is_skipped_counted_and_harms_nobody() -> None:
 
 def test_a_rate_too_large_is_made_smaller_until_training_goes_on() -> None:
     training = trainer(
-        epochs=60, batch_size=10, optimizer="sgd", learning_rate=1.0, validation=rows(40, seed=1)
+        epochs=60,
+        batch_size=10,
+        optimizer="sgd",
+        learning_rate=1.0,
+        validation=rows(40, seed=1),
+        linear_path=False,
     )
     recorder = Recorder()
     training.run(recorder)

@@ -105,5 +105,5 @@ def _scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
 def _is_matrix(params: PyTree) -> PyTree:
     """Which weights decay: matrices, but not a linear path, which is the floor to come back to."""
     return jax.tree_util.tree_map_with_path(
-        lambda path, p: p.ndim >= 2 and getattr(path[-1], "name", "") != "linear_path", params
+        lambda path, p: p.ndim >= 2 and not jax.tree_util.keystr(path).endswith("linear_path"), params
     )

@@ -39,7 +39,7 @@ def test_what_was_fitted_to_what(about, fitted, folder):
 
 def test_settings_are_those_that_differ(about):
     given = {"latent_dim": 2, "encoder_layers": [8], "decoder_layers": [8], "epochs": 2, "batch_size": 25}
-    settled = {"likelihood": "gaussian", "schedule_epochs": 2}
+    settled = {"likelihood": "gaussian", "schedule_epochs": 2, "mirror": True}
     assert about["settings"] == given | settled
 
 
@@ -48,9 +48,9 @@ def test_numbers_are_those_of_the_fit(about, fit_said, fitted):
     history = [json.loads(line) for line in (fitted / "history.jsonl").read_text().splitlines()]
     model = about["model"]
     assert model["parameters"] == summary["parameters"]
-    # 64 -> 8 -> 2 x 2, and 2 -> 8 -> 2 x 64, each with biases.
-    assert model["encoder_parameters"] == 64 * 8 + 8 + 8 * 4 + 4
-    assert model["decoder_parameters"] == 2 * 8 + 8 + 8 * 128 + 128
+    # 64 -> 8 -> 2 x 2, and 2 -> 8 -> 2 x 64, each with biases; beside each a linear path.
+    assert model["encoder_parameters"] == 64 * 8 + 8 + 8 * 4 + 4 + 64 * 4 + 4
+    assert model["decoder_parameters"] == 2 * 8 + 8 + 8 * 128 + 128 + 2 * 128 + 128
     assert (about["epochs"], about["best_epoch"]) == (2, summary["best_epoch"])
     assert about["last"]["validation"] == history[-1]["validation"]
     assert about["last"]["train"]["elbo"] == history[-1]["elbo"]

@@ -90,6 +90,7 @@ def nonlinear(likelihood: str, latent_dim: int) -> VAE:
         latent_dim=latent_dim,
         encoder_layers=(8,),
         decoder_layers=(8,),
+        linear_path=False,
         init_sd=0.5,
         bias_sd=0.3,
     )

@@ -226,7 +226,8 @@ def slopes(
     weights = jax.device_get(_norms(params))
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     return [
-        Slope(name.strip("."), np.array([f[i] for f in found]), float(weights[i]))
+        # The network beside a linear path is called by its own weights.
+        Slope(name.strip(".").replace(".network.", "."), np.array([f[i] for f in found]), float(weights[i]))
         for i, name in enumerate(names)
     ]
 

@@ -14,8 +14,9 @@ STANDARD_ERRORS = 3.0
 GAP_OF_GAIN = 0.1
 # The last tenth of the epochs brought more than a hundredth of all that training gained.
 LAST_TENTH, STILL_RISING, FEWEST_EPOCHS = 0.1, 0.01, 10
-# One epoch in five of the second half falls back by more than a tenth of all that was gained.
-FALL, OFTEN = 0.1, 0.2
+# One epoch in five of the second half falls back by more than a tenth of all that was gained. From pPCA's
+# optimum there may be next to nothing to gain: less than half a nat is the noise of an epoch.
+FALL, LEAST_FALL, OFTEN = 0.1, 0.5, 0.2
 # A planted row costs one step an epoch; more than one in a thousand, or twenty, is a habit.
 SKIPPED_SHARE, SKIPPED_STEPS = 1e-3, 20
 
@@ -124,7 +125,7 @@ def oscillating(evidence: Evidence) -> Finding | None:
         return None
     gained = float(elbo.max() - elbo[0])
     falls = np.array([before - after for before, after in pairwise(elbo[len(elbo) // 2 :])])
-    often = float((falls > FALL * gained).mean())
+    often = float((falls > max(FALL * gained, LEAST_FALL)).mean())
     if gained <= 0 or often <= OFTEN:
         return None
     return Finding(

@@ -6,11 +6,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from vaefit.errors import SettingsError
 from vaefit.evaluation.blocks import mapped
-from vaefit.evaluation.importance import shared_draws, why_undefined
+from vaefit.evaluation.importance import why_undefined
+from vaefit.evaluation.latents import own_draws
 from vaefit.model import VAE
 
 LEVELS = (0.5, 0.9, 0.95)
@@ -52,19 +53,20 @@ def coverage(model: VAE, x: Float[np.ndarray, "rows variables"], *, seed: int = 
     if why := why_no_intervals(model):
         raise SettingsError(f"expected a likelihood with intervals, found none: {why}; leave coverage out")
     key = jax.random.fold_in(jax.random.key(seed), 10)
-    inside = mapped(partial(_inside, model, key), x).mean(axis=0, dtype=np.float64)
+    inside = mapped(partial(_inside, model, key), x, np.arange(len(x))).mean(axis=0, dtype=np.float64)
     return {level: float(share) for level, share in zip(LEVELS, inside, strict=True)}
 
 
 @eqx.filter_jit
 def _inside(
-    model: VAE, key: Key[Array, ""], x: Float[Array, "rows variables"]
+    model: VAE, key: Key[Array, ""], x: Float[Array, "rows variables"], numbers: Int[Array, " rows"]
 ) -> Float[Array, "rows levels"]:
     """Share of each row's values inside the interval of each level, over the draws."""
     outputs = model.encoder(x).output
 
     def of_draw(number: Array) -> Array:
-        z = shared_draws(model, outputs, key, number[None])[0]
+        # Noise of each row's own: eight draws shared by all rows would be no sample of p(z).
+        z = own_draws(model, jax.random.fold_in(key, number), outputs, numbers)
         off_centre = jnp.abs(jnp.asarray(model.decode(z).cdf(x)) - 0.5)
         return jnp.stack([jnp.mean(off_centre <= level / 2, axis=-1) for level in LEVELS], axis=-1)
 

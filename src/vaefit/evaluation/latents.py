@@ -95,7 +95,7 @@ def latent_use(
     """
     outputs = mapped(partial(_encoded, model), x)
     key = jax.random.fold_in(jax.random.key(seed), 5)
-    z = mapped(partial(_drawn, model, key), outputs, np.arange(len(x)))
+    z = mapped(partial(own_draws, model, key), outputs, np.arange(len(x)))
     mean = mapped(partial(_mean, model), outputs).astype(np.float64)
     kl = _rate_by_latent(model, outputs)
     asked = np.linspace(0, len(x) - 1, min(queries, len(x))).astype(int)
@@ -128,7 +128,7 @@ def _encoded(model: VAE, x: Float[Array, "rows variables"]) -> Float[Array, "row
 
 
 @eqx.filter_jit
-def _drawn(
+def own_draws(
     model: VAE, key: Key[Array, ""], outputs: Float[Array, "rows width"], numbers: Int[Array, " rows"]
 ) -> Float[Array, "rows latent"]:
     """A draw of q(z|x) for each row, with noise of its own."""
