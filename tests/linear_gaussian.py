@@ -16,7 +16,12 @@ def linear_gaussian(weight: np.ndarray, mean: np.ndarray, sd: float) -> VAE:
     """x = weight' z + mean + sd noise, with the exact posterior's mean, and its sd where W'W is diagonal."""
     latent_dim, dim = weight.shape
     settings = Settings.of(
-        likelihood="gaussian", sigma="learned", latent_dim=latent_dim, encoder_layers=(), decoder_layers=()
+        likelihood="gaussian",
+        sigma="learned",
+        latent_dim=latent_dim,
+        encoder_layers=(),
+        decoder_layers=(),
+        linear_path=False,
     )
     model = build_model(settings, dim, jax.random.key(0))
     precision = weight @ weight.T + sd**2 * np.eye(latent_dim)
