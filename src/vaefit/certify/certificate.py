@@ -62,7 +62,5 @@ def _cells(one: Certificate) -> tuple[str, ...]:
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     numbers = (1, 2)
-    padded = [
-        c.rjust(w) if i in numbers else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join(padded).rstrip()
+    columns = enumerate(zip(cells, widths, strict=True))
+    return "  ".join(c.rjust(w) if column in numbers else c.ljust(w) for column, (c, w) in columns).rstrip()

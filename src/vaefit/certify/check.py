@@ -8,7 +8,7 @@ import numpy as np
 from vaefit import backend, data
 from vaefit.certify import optimum, quadrature, training
 from vaefit.certify.certificate import Certificate
-from vaefit.certify.subject import Effort, Subject, subject
+from vaefit.certify.subject import FULL, Effort, Subject, subject
 from vaefit.data import Dataset
 from vaefit.display import Display, Silent
 from vaefit.evaluation import visited
@@ -34,15 +34,15 @@ def selfcheck(
     *,
     latent_dim: int = 10,
     seed: int = 0,
-    effort: Effort = Effort(),
+    effort: Effort = FULL,
     display: Display | None = None,
     **reading: Any,
 ) -> list[Certificate]:
     """Prove on data (a path, an array, a data set; unset: scikit-learn's digits) that the numbers are right.
 
     A linear model's ELBO and both its likelihoods against probabilistic PCA in closed form, training against
-    the same, the rule by which latents collapse, and nonlinear models against quadrature. `reading` says how a
-    path is read: include, size, grayscale, limit, key, skip_bad. A certificate that does not hold is a bug.
+    the same, the rule by which latents collapse, and nonlinear models against quadrature. `reading` says how
+    a path is read: include, size, grayscale, limit, key, skip_bad.
 
     Raises:
         DataError: the rows cannot be read, or vary in fewer than two directions.

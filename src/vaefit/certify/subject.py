@@ -24,11 +24,15 @@ class Effort:
 
     rows: int = 2500
     draws: int = 16
-    annealed_rows: int = 8
-    chains: int = 64
-    steps: int = 1000
-    epochs: int = 60
-    quadrature_draws: int = 100_000
+    annealed_rows: int = 32
+    chains: int = 32
+    steps: int = 250
+    epochs: int = 100
+    sweep_epochs: int = 40
+    quadrature_draws: int = 50_000
+
+
+FULL = Effort()
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +42,7 @@ class Subject:
     x: Float[np.ndarray, "rows variables"]
     latent_dim: int
     seed: int = 0
-    effort: Effort = Effort()
+    effort: Effort = FULL
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -88,7 +92,5 @@ def subject(x: Float[np.ndarray, "rows variables"], latent_dim: int, seed: int, 
     x = x[kept]
     most = Spectrum.fit(x).largest_k
     if most < 1:
-        raise DataError(
-            "expected rows that vary in at least two directions to certify, found fewer; give more rows"
-        )
+        raise DataError("expected rows that vary in at least two directions, found fewer; give more rows")
     return Subject(x, min(latent_dim, most), seed, effort)
