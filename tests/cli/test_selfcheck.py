@@ -13,7 +13,7 @@ from vaefit.certify.certificate import Certificate, table, verdict
 from vaefit.certify.subject import Effort, Subject, subject
 from vaefit.errors import DataError
 
-QUICK = Effort(rows=300, draws=4, annealed_rows=4, chains=32, steps=150, quadrature_draws=20_000)
+QUICK = Effort(rows=300, draws=4, annealed_rows=4, chains=32, temperatures=150, quadrature_draws=20_000)
 
 
 @pytest.fixture
@@ -30,13 +30,19 @@ def some() -> Subject:
     return subject(x.astype(np.float32), 3, 0, QUICK)
 
 
-def test_all_certificates_hold_on_the_digits(vaefit, quick):
-    said = vaefit("selfcheck", "--latent-dim", "2", "-q")
+def test_all_certificates_hold(vaefit, quick, some, tmp_path):
+    np.save(tmp_path / "x.npy", some.x)
+    said = vaefit("selfcheck", "--data", tmp_path / "x.npy", "--latent-dim", "3", "-q")
     assert said.code == 0, said.out + said.err
     lines = said.out.splitlines()
     assert lines[0].split() == ["checked", "off", "by", "tolerance", "unit", "verdict"]
     assert lines[-1] == "all 11 certificates hold" and len(lines) == 13
     assert said.err == ""
+
+
+def test_the_digits_are_checked_where_no_data_are_given(vaefit, quick, monkeypatch):
+    monkeypatch.setattr(check, "CHECKS", (optimum.elbo_is_the_likelihood,))
+    assert "largest of 300 rows" in vaefit("selfcheck", "-q").out
 
 
 def broken(model, x):
@@ -67,7 +73,7 @@ def test_a_wrong_decoder_fails_loudly(vaefit, quick, monkeypatch, tmp_path):
 
 
 def test_training_that_stops_too_early_fails(some):
-    early = Subject(some.x, 3, 0, Effort(epochs=1))
+    early = Subject(some.x, 3, 0, Effort(steps=60))
     assert not holds(training.training_reaches_the_optimum(early))
     assert holds(training.training_reaches_the_optimum(some))
 

@@ -20,7 +20,7 @@ from vaefit.settings import Settings
 
 DIM = 6
 ROWS = 8
-SD = 0.5
+SD = 1.0
 REACH = 8.0  # sds of the prior
 POINTS = {1: 4001, 2: 301}  # along each latent
 NATS = 0.02
@@ -67,10 +67,10 @@ def _by_grid(model: VAE, x: Float[np.ndarray, "rows variables"]) -> Float[np.nda
     z = np.stack(np.meshgrid(*[along] * latents), axis=-1).reshape(-1, latents)
     means = np.asarray(model.location(jnp.asarray(z, jnp.float32)), np.float64)
     log_pz = scipy.stats.norm.logpdf(z).sum(axis=1) + latents * np.log(along[1] - along[0])
-    density = scipy.stats.bernoulli.logpmf if model.likelihood.discrete else partial(_normal, sd=SD)
+    density = (
+        scipy.stats.bernoulli.logpmf
+        if model.likelihood.discrete
+        else partial(scipy.stats.norm.logpdf, scale=SD)
+    )
     log_pxz = [density(row, means).sum(axis=1) + log_pz for row in x]
     return np.asarray(scipy.special.logsumexp(log_pxz, axis=1))
-
-
-def _normal(x: Float[np.ndarray, "*shape"], mean: Float[np.ndarray, "*shape"], sd: float) -> np.ndarray:
-    return scipy.stats.norm.logpdf(x, mean, sd)

@@ -25,10 +25,10 @@ class Effort:
     rows: int = 2500
     draws: int = 16
     annealed_rows: int = 32
-    chains: int = 32
-    steps: int = 250
-    epochs: int = 100
-    sweep_epochs: int = 40
+    chains: int = 64
+    temperatures: int = 300
+    steps: int = 1800
+    sweep_steps: int = 900
     quadrature_draws: int = 50_000
 
 
