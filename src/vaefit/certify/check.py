@@ -20,7 +20,7 @@ CHECKS: tuple[Callable[[Subject], list[Certificate]], ...] = (
     optimum.default_start_is_the_optimum,
     optimum.importance_sampling_is_the_likelihood,
     optimum.annealing_is_the_likelihood,
-    optimum.elbo_is_scikit_learns,
+    optimum.elbo_is_scikit_learns_score,
     training.training_reaches_the_optimum,
     training.training_drops_what_noise_covers,
     training.collapse_is_at_the_eigenvalue,

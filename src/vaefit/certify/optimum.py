@@ -53,7 +53,7 @@ def annealing_is_the_likelihood(subject: Subject) -> list[Certificate]:
     ]
 
 
-def elbo_is_scikit_learns(subject: Subject) -> list[Certificate]:
+def elbo_is_scikit_learns_score(subject: Subject) -> list[Certificate]:
     r"""`sklearn.decomposition.PCA.score`, which has the covariance c = N/(N-1) times as large.
 
     At the optimum that costs exactly $\frac D2 (\log c + 1/c - 1)$. With more variables than rows its noise

@@ -53,7 +53,8 @@ def _random_model(latent_dim: int, seed: int, **likelihood: str | float) -> VAE:
 
 def _against_grid(model: VAE, subject: Subject, outputs: str) -> Certificate:
     _, x = simulate(model, ROWS, seed=subject.seed)
-    found = importance_sample(model, x, draws=subject.effort.quadrature_draws, seed=subject.seed)
+    draws = subject.effort.quadrature_draws
+    found = importance_sample(model, x, draws=draws, seed=subject.seed, block=ROWS)
     off = np.abs(found.log_likelihood - _by_grid(model, x))
     latents = model.posterior.latent_dim
     name = f"random network, {outputs}, {latents} latent{'s' * (latents > 1)}: log-likelihood = quadrature"

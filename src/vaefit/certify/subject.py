@@ -29,7 +29,7 @@ class Effort:
     temperatures: int = 300
     steps: int = 1800
     sweep_steps: int = 900
-    quadrature_draws: int = 50_000
+    quadrature_draws: int = 400_000
 
 
 FULL = Effort()
