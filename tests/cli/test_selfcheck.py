@@ -13,7 +13,16 @@ from vaefit.certify.certificate import Certificate, table, verdict
 from vaefit.certify.subject import Effort, Subject, subject
 from vaefit.errors import DataError
 
-QUICK = Effort(rows=300, draws=4, annealed_rows=4, chains=32, temperatures=150, quadrature_draws=200_000)
+QUICK = Effort(
+    rows=1000,
+    draws=4,
+    annealed_rows=4,
+    chains=32,
+    temperatures=150,
+    steps=600,
+    sweep_steps=300,
+    quadrature_draws=200_000,
+)
 
 
 @pytest.fixture
@@ -26,7 +35,7 @@ def some() -> Subject:
     """Rows near a plane of three directions, of unequal lengths."""
     rng = np.random.default_rng(0)
     plane = np.diag([3.0, 2.0, 1.2]) @ np.linalg.qr(rng.normal(size=(8, 3)))[0].T
-    x = rng.normal(size=(300, 3)) @ plane + 0.5 * rng.normal(size=(300, 8)) + 1
+    x = rng.normal(size=(1000, 3)) @ plane + 0.5 * rng.normal(size=(1000, 8)) + 1
     return subject(x.astype(np.float32), 3, 0, QUICK)
 
 
@@ -42,12 +51,13 @@ def test_all_certificates_hold(vaefit, quick, some, tmp_path):
 
 def test_the_digits_are_checked_where_no_data_are_given(vaefit, quick, monkeypatch):
     monkeypatch.setattr(check, "CHECKS", (optimum.elbo_is_the_likelihood,))
-    assert "largest of 300 rows" in vaefit("selfcheck", "-q").out
+    assert "largest of 1,000 rows" in vaefit("selfcheck", "-q").out
 
 
 def broken(model, x):
     """The right start, but for one entry of the decoder."""
     found = original(model, x)
+    assert found is not None
     path = found.decoder.linear_path
     return eqx.tree_at(lambda m: m.decoder.linear_path, found, path.at[0, 0].add(0.05))
 
@@ -73,7 +83,7 @@ def test_a_wrong_decoder_fails_loudly(vaefit, quick, monkeypatch, tmp_path):
 
 
 def test_training_that_stops_too_early_fails(some):
-    early = Subject(some.x, 3, 0, Effort(steps=60))
+    early = Subject(some.x, 3, 0, Effort(steps=20))
     assert not holds(training.training_reaches_the_optimum(early))
     assert holds(training.training_reaches_the_optimum(some))
 

@@ -68,10 +68,7 @@ def _by_grid(model: VAE, x: Float[np.ndarray, "rows variables"]) -> Float[np.nda
     z = np.stack(np.meshgrid(*[along] * latents), axis=-1).reshape(-1, latents)
     means = np.asarray(model.location(jnp.asarray(z, jnp.float32)), np.float64)
     log_pz = scipy.stats.norm.logpdf(z).sum(axis=1) + latents * np.log(along[1] - along[0])
-    density = (
-        scipy.stats.bernoulli.logpmf
-        if model.likelihood.discrete
-        else partial(scipy.stats.norm.logpdf, scale=SD)
-    )
+    normal = partial(scipy.stats.norm.logpdf, scale=SD)
+    density = scipy.stats.bernoulli.logpmf if model.likelihood.discrete else normal
     log_pxz = [density(row, means).sum(axis=1) + log_pz for row in x]
     return np.asarray(scipy.special.logsumexp(log_pxz, axis=1))
