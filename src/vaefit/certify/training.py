@@ -82,7 +82,7 @@ def _trained(subject: Subject, sigma: str, steps: int) -> VAE:
         latent_dim=subject.latent_dim,
         sigma=sigma,
         linear_path=False,
-        init_sd=0.1,
+        init_sd=0.3 * subject.x.shape[1] ** -0.5,
         kl="analytic",
         samples=4,
         learning_rate=3e-2,
