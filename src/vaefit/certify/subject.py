@@ -73,12 +73,14 @@ class Subject:
         return started
 
     def smaller(self, latent_dim: int) -> "Subject":
-        """The same with at most so many latents, on rows shifted and scaled to mean 0, mean variance 1.
+        """The same with at most so many latents, on rows turned to their principal axes, of mean variance 1.
 
-        Neither changes what a linear model can reach, but for the log of the scale.
+        Neither turning, shifting nor scaling changes what a linear model can reach, but for the log of the
+        scale; an optimiser that scales each weight's step gets there in a tenth of the steps.
         """
         spread = np.sqrt(self.spectrum.eigenvalues.sum() / self.spectrum.dim)
-        x = ((self.x - self.spectrum.mean) / spread).astype(np.float32)
+        axes = np.linalg.qr(self.spectrum.eigenvectors, mode="complete")[0]
+        x = ((self.x - self.spectrum.mean) @ axes / spread).astype(np.float32)
         return Subject(x, min(latent_dim, self.latent_dim), self.seed, self.effort)
 
 
