@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vaefit.backend import configure
+    from vaefit.certify import Certificate, selfcheck
     from vaefit.comparing import Comparison, compare
     from vaefit.data import Dataset, read
     from vaefit.doctor import Finding, examine
@@ -25,6 +26,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "configure": "backend",
+    "Certificate": "certify",
+    "selfcheck": "certify",
     "Dataset": "data",
     "read": "data",
     "DataError": "errors",
@@ -48,6 +51,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Certificate",
     "Comparison",
     "DataError",
     "Dataset",
@@ -69,6 +73,7 @@ __all__ = [
     "load",
     "probe",
     "read",
+    "selfcheck",
 ]
 
 

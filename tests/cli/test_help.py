@@ -18,6 +18,7 @@ COMMANDS = (
     "doctor",
     "evaluate",
     "compare",
+    "selfcheck",
 )
 
 

@@ -213,7 +213,8 @@ def _start(
     else:
         drawn = shared_draws(model, model.encoder(x).output, key, jnp.arange(how.chains))
     z = jnp.where(backward, made_by[:, None], jnp.moveaxis(drawn, 0, 1))
-    return _Chains(z, jnp.full(z.shape[:2], jnp.log(FIRST_STEP)))
+    # A dtype of its own: a weak one would come back strong from the first steps, and trace them again.
+    return _Chains(z, jnp.full(z.shape[:2], jnp.log(FIRST_STEP), z.dtype))
 
 
 @eqx.filter_jit

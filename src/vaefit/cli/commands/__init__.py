@@ -11,6 +11,7 @@ from vaefit.cli.commands import evaluate
 from vaefit.cli.commands import compare
 from vaefit.cli.commands import doctor
 from vaefit.cli.commands import probe
+from vaefit.cli.commands import selfcheck
 from vaefit.cli.commands import about
 
-__all__ = ["about", "app", "compare", "doctor", "evaluate", "fit", "probe", "use"]
+__all__ = ["about", "app", "compare", "doctor", "evaluate", "fit", "probe", "selfcheck", "use"]
