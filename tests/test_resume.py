@@ -16,7 +16,7 @@ from vaefit import RunError, fit, load
 from vaefit.fitting import resume
 
 # `make soak` kills 50 times.
-KILLS = int(os.environ.get("VAEFIT_SOAK_KILLS", "3"))
+KILLS = int(os.environ.get("VAEFIT_SOAK_KILLS", "2"))
 SETTINGS = (
     "--latent-dim 2 --encoder-layers 16 --decoder-layers 16 --batch-size 20 --epochs 400 --early-stopping 0 "
     "--checkpoint-seconds 0 --seed 5 --schedule plateau --plateau-patience 3"

@@ -19,7 +19,7 @@ QUICK = Effort(
     annealed_rows=4,
     chains=32,
     temperatures=150,
-    steps=1000,
+    steps=1500,
     sweep_steps=300,
     quadrature_draws=200_000,
 )

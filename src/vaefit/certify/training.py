@@ -23,7 +23,7 @@ from vaefit.train import Trainer
 
 LATENTS = 5
 PER_CENT = 0.1
-BATCH = 100
+BATCH = 1000
 SEPARATED = 1.1
 SHIFT = 0.01  # how far on either side of an eigenvalue the noise variance is put
 THRESHOLD_PER_CENT = 0.1
