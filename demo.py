@@ -29,11 +29,13 @@ def vaefit(*arguments: str) -> None:
 
 
 def main() -> None:
-    """Fit, reconstruct, sample, encode."""
+    """Fit, evaluate, reconstruct, sample, encode."""
     shutil.rmtree(DEMO, ignore_errors=True)
     write_digits(DEMO / "digits")
     train, test, run = f"{DEMO}/digits/train", f"{DEMO}/digits/test", f"{DEMO}/run"
-    vaefit("fit", train, "--out", run, "--validation-by", "random", "--epochs", "60")
+    size = ("--latent-dim", "10", "--epochs", "60")
+    vaefit("fit", train, "--out", run, "--validation-by", "random", *size)
+    vaefit("evaluate", run, test, "--samples", "500")
     vaefit("reconstruct", run, test, "--out", f"{DEMO}/reconstructions.png")
     vaefit("sample", run, "-n", "64", "--out", f"{DEMO}/samples.png")
     vaefit("encode", run, test, "--out", f"{DEMO}/latents.csv")
