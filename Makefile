@@ -27,7 +27,7 @@ check: install
 	$(BIN)/lint-imports
 
 soak: install
-	VAEFIT_SOAK_KILLS=50 $(BIN)/pytest tests/test_resume.py -k killed
+	VAEFIT_SOAK_KILLS=50 $(BIN)/pytest tests/test_resume.py -k "killed or cold"
 	VAEFIT_FUZZ_CASES=10000 $(BIN)/pytest tests/test_fuzz.py
 
 bench: install benchmarks/.venv/installed

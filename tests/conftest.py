@@ -10,6 +10,10 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+# Small models: compiling costs more than running, so XLA is told not to optimise.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 # Before anything of the package is imported.
 install_import_hook("vaefit", "checked.checked")

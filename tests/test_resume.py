@@ -144,6 +144,7 @@ def test_a_new_run_starts_from_old_weights(tmp_path: Path) -> None:
         fit(x, init_from=tmp_path / "old", epochs=1, latent_dim=3)
 
 
+@pytest.mark.skipif("VAEFIT_SOAK_KILLS" not in os.environ, reason="slow: in `make soak`")
 def test_a_cold_and_a_warm_compilation_cache_give_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
