@@ -11,6 +11,18 @@ from vaefit.likelihoods.gaussian import Gaussian
 from vaefit.model import VAE
 from vaefit.settings import Settings
 
+DIM, SD = 6, 0.5
+MEAN = np.linspace(-1, 1, DIM)
+# Orthogonal rows: the posterior of a linear model is then diagonal, as the encoder's is.
+WEIGHT = np.linalg.qr(np.random.default_rng(0).normal(size=(DIM, 2)))[0].T * np.array([[2.0], [0.7]])
+
+
+def drawn(rows: int) -> np.ndarray:
+    """Rows of the model with these parameters."""
+    rng = np.random.default_rng(1)
+    noise = SD * rng.normal(size=(rows, DIM))
+    return (rng.normal(size=(rows, 2)) @ WEIGHT + MEAN + noise).astype(np.float32)
+
 
 def linear_gaussian(weight: np.ndarray, mean: np.ndarray, sd: float) -> VAE:
     """x = weight' z + mean + sd noise, with the exact posterior's mean, and its sd where W'W is diagonal."""

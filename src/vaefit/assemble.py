@@ -26,23 +26,12 @@ def build_model(settings: Settings, dim: int, key: Key[Array, ""]) -> VAE:
     assert latent_dim is not None
     posterior = _part(settings, "posterior", settings.posterior, latent_dim=latent_dim)
     likelihood = _part(settings, "likelihood", settings.likelihood, dim=dim)
-
-    def build_network(sizes: tuple[int, ...], bias: bool, key: Key[Array, ""]) -> Network:
-        part, options = (
-            catalogue.find("network", settings.network).load(),
-            settings.part("network", settings.network),
-        )
-        network = part.build(sizes, bias=bias, key=key, **options)
-        return LinearPath.beside(network, sizes[0], sizes[-1]) if settings.linear_path else network
-
+    into = (dim, *settings.encoder_layers, posterior.width)
+    out_of = (latent_dim, *settings.decoder_layers, likelihood.width)
     return VAE(
-        encoder=build_network(
-            (dim, *settings.encoder_layers, posterior.width), settings.encoder_bias, encoder_key
-        ),
+        encoder=_network(settings, into, settings.encoder_bias, encoder_key),
         posterior=posterior,
-        decoder=build_network(
-            (latent_dim, *settings.decoder_layers, likelihood.width), settings.decoder_bias, decoder_key
-        ),
+        decoder=_network(settings, out_of, settings.decoder_bias, decoder_key),
         likelihood=likelihood,
         prior=_part(settings, "prior", settings.prior, latent_dim=latent_dim),
     )
@@ -131,6 +120,12 @@ def build_trainer(
         x=x,
         validation=validation,
     )
+
+
+def _network(settings: Settings, sizes: tuple[int, ...], bias: bool, key: Key[Array, ""]) -> Network:
+    part, options = catalogue.find("network", settings.network), settings.part("network", settings.network)
+    network = part.load().build(sizes, bias=bias, key=key, **options)
+    return LinearPath.beside(network, sizes[0], sizes[-1]) if settings.linear_path else network
 
 
 def _part(settings: Settings, kind: catalogue.Kind, name: str, **context: Any) -> Any:

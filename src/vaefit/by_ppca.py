@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from vaefit.data import spread
 from vaefit.ppca import Spectrum, held_out_curve
 from vaefit.settings import Settings
 from vaefit.visits import mirrored
@@ -88,7 +89,7 @@ def thinned(x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "fewer 
 
 
 def _evenly(x: np.ndarray, most: int) -> np.ndarray:
-    return x if len(x) <= most else x[np.linspace(0, len(x) - 1, most).astype(int)]
+    return x if len(x) <= most else x[spread(len(x), most)]
 
 
 def _choose_size(settings: Settings, spectrum: Spectrum, held_out: np.ndarray) -> tuple[Settings, str]:

@@ -8,7 +8,7 @@ from vaefit.data import Dataset
 from vaefit.display import Display, Silent
 from vaefit.errors import SettingsError
 from vaefit.evaluating import Evaluation, Score, evaluate, standard_error
-from vaefit.reading import read_and_split
+from vaefit.reading import own_rows
 from vaefit.run import Run
 
 
@@ -94,7 +94,7 @@ def _common_validation(runs: Sequence[Run], display: Display) -> Dataset:
                 f"the runs held out different rows ({', '.join(differs)}: {first[differs[0]]} and "
                 f"{_held_out_by(run)[differs[0]]}); give DATA that none of them was fitted to"
             )
-    held_out = read_and_split(first["path"], runs[0].settings, display)[1]
+    held_out = own_rows(runs[0], display)[1]
     if held_out is None:
         raise SettingsError("the runs held out no validation rows; give DATA to compare them on")
     return held_out

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vaefit import baselines
-from vaefit.data import Dataset
+from vaefit.data import Dataset, spread
 from vaefit.display import Display, Silent
 from vaefit.errors import DataError, SettingsError, VaefitError
 from vaefit.evaluation import (
@@ -29,7 +29,7 @@ from vaefit.evaluation import (
 )
 from vaefit.evaluation.bits import bits_per_dim, levels_of
 from vaefit.evaluation.sample_quality import SampleQuality, principal_features, sample_quality
-from vaefit.reading import read_and_split
+from vaefit.reading import own_rows
 from vaefit.run import Run
 
 Features = Callable[[np.ndarray], np.ndarray]
@@ -212,7 +212,7 @@ def _likelihoods(
         evaluator = Evaluator(
             run.model, samples=run.settings.samples, seed=seed, log_jacobian=seen.log_jacobian
         )
-        rate, distortion = evaluator.rows(_arrays(run.model), seen.x).T
+        rate, distortion = evaluator.rows(run.model, seen.x).T
         return _Likelihoods(None, -rate - distortion, rate, None)
     progress = partial(display.working, "log-likelihood")
     found = importance_sample(run.model, seen.x, draws=samples, seed=seed, progress=progress)
@@ -221,12 +221,6 @@ def _likelihoods(
     return _Likelihoods(
         found.log_likelihood + seen.log_jacobian, found.elbo + seen.log_jacobian, found.rate, found.growth
     )
-
-
-def _arrays(model: Any) -> Any:
-    import equinox as eqx
-
-    return eqx.filter(model, eqx.is_inexact_array)
 
 
 def _coverage(run: Run, seen: _Rows, seed: int, notices: list[str]) -> dict[str, float] | None:
@@ -239,12 +233,7 @@ def _coverage(run: Run, seen: _Rows, seed: int, notices: list[str]) -> dict[str,
 def _training_rows(run: Run, train: object, display: Display, notices: list[str]) -> Dataset | None:
     """The rows that baselines are fitted to: those the model was fitted to."""
     try:
-        if train is not None:
-            return run.dataset(train)
-        path = run.source.get("path", "array")
-        if path == "array":
-            raise DataError("the run was fitted to an array, not to files")
-        return run.dataset(read_and_split(path, run.settings, display)[0])
+        return run.dataset(train) if train is not None else own_rows(run, display)[0]
     except VaefitError as problem:
         notices.append(f"no baselines, as the run's training rows cannot be read: {problem}")
         return None
@@ -319,7 +308,7 @@ def _in_units(run: Run, dataset: Dataset) -> np.ndarray:
 def _ais(run: Run, seen: _Rows, seed: int, display: Display) -> dict[str, float]:
     """Annealing on some rows, spread evenly, and its two-sided bracket on rows of the model's own."""
     how = Annealing(chains=8, steps=300)
-    some = seen.x[np.linspace(0, len(seen.x) - 1, min(AIS_ROWS, len(seen.x))).astype(int)]
+    some = seen.x[spread(len(seen.x), AIS_ROWS)]
     on_rows = anneal(run.model, some, how, seed=seed, progress=partial(display.working, "annealing"))
     by_draws = importance_sample(run.model, some, draws=1000, seed=seed)
     both = bracket(run.model, len(some), how, seed=seed, progress=partial(display.working, "bracket"))

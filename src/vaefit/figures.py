@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 
-from vaefit.data import Dataset, Transform
+from vaefit.data import Dataset, Transform, spread
 from vaefit.errors import DataError
 from vaefit.folder import write_atomically
 from vaefit.run import Reconstruction, Run
@@ -34,15 +34,6 @@ def write_all(fitted: Run, rows: Dataset, folder: Path) -> None:
     shown = rows.take(spread(rows.n, MOST_ROWS))
     reconstructions(fitted.reconstruct(shown, samples=50), fitted.transform, folder / "reconstructions.png")
     samples(fitted.sample(64), fitted.transform, folder / "samples.png")
-
-
-def spread(n: int, most: int) -> list[int]:
-    """Up to `most` row numbers spread evenly over `n`.
-
-    >>> spread(100, 4)
-    [0, 33, 66, 99]
-    """
-    return [int(i) for i in np.linspace(0, n - 1, min(n, most))]
 
 
 def reconstructions(found: Reconstruction, transform: Transform, path: Path) -> None:

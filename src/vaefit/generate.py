@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from vaefit.evaluation import BLOCK
+from vaefit.evaluation.blocks import BLOCK, blocks
 from vaefit.model import VAE
 
 
@@ -17,7 +17,7 @@ def encode(
     model: VAE, x: Float[np.ndarray, "rows variables"]
 ) -> tuple[Float[np.ndarray, "rows latent"], Float[np.ndarray, "rows latent"]]:
     """Posterior mean and sd of every row, without dropout."""
-    found = [_encode_block(model, block)[:, : len(rows)] for rows, block in _blocks(x)]
+    found = [_encode_block(model, block)[:, : rows.stop - rows.start] for rows, (block,) in blocks(x)]
     mean, sd = np.concatenate([np.asarray(f) for f in found], axis=1)
     return mean, sd
 
@@ -29,11 +29,10 @@ def reconstruct(
     key = jax.random.fold_in(jax.random.key(seed), 2)
     keys = [jax.random.split(jax.random.fold_in(key, s), -(-len(x) // BLOCK)) for s in range(samples)]
     out = np.empty((samples, *x.shape), np.float32)
-    for number, (rows, block) in enumerate(_blocks(x)):
+    for number, (rows, (block,)) in enumerate(blocks(x)):
         for s in range(samples):
-            start = number * BLOCK
             drawn = _reconstruct_block(model, block, keys[s][number], dropout, noise)
-            out[s, start : start + len(rows)] = drawn[: len(rows)]
+            out[s, rows] = drawn[: rows.stop - rows.start]
     return out
 
 
@@ -47,10 +46,10 @@ def decode(
 ) -> Float[np.ndarray, "rows variables"]:
     """The decoder's output for each latent vector."""
     key = jax.random.fold_in(jax.random.key(seed), 3)
-    found = [
-        np.asarray(_decode_block(model, block, jax.random.fold_in(key, number), dropout, noise))[: len(rows)]
-        for number, (rows, block) in enumerate(_blocks(z))
-    ]
+    found = []
+    for number, (rows, (block,)) in enumerate(blocks(z)):
+        decoded = _decode_block(model, block, jax.random.fold_in(key, number), dropout, noise)
+        found.append(np.asarray(decoded)[: rows.stop - rows.start])
     return np.concatenate(found)
 
 
@@ -60,13 +59,6 @@ def sample(
     """`n` decoder outputs for latents drawn from the prior."""
     z = model.prior_over_latents().sample(jax.random.fold_in(jax.random.key(seed), 4), (n,))
     return decode(model, np.asarray(z), seed=seed, dropout=dropout, noise=noise)
-
-
-def _blocks(x: np.ndarray) -> list[tuple[np.ndarray, Array]]:
-    """Each block of rows, and the same padded to the block size."""
-    parts = [x[i : i + BLOCK] for i in range(0, len(x), BLOCK)]
-    padded = [np.pad(p, ((0, BLOCK - len(p)), (0, 0)), mode="edge") for p in parts]
-    return [(p, jnp.asarray(block)) for p, block in zip(parts, padded, strict=True)]
 
 
 @eqx.filter_jit

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from vaefit.likelihoods import Likelihood
 from vaefit.model import VAE
 from vaefit.networks import LinearPath
 from vaefit.ppca import Spectrum
@@ -42,7 +43,9 @@ def at_linear_model(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE |
     mean = x.mean(axis=0, dtype=np.float64)
     given = likelihood.noise_variance(jnp.asarray(mean, jnp.float32))
     scale = np.ones_like(mean) if given is None else np.sqrt(np.asarray(given, np.float64))
-    W, noise = _linear_model(x / scale, model.posterior.latent_dim, 1.0 if given is not None else None)
+    ppca = Spectrum.fit(x / scale).ppca(model.posterior.latent_dim, None if given is None else 1.0)
+    unused = model.posterior.latent_dim - ppca.latent_dim
+    W, noise = np.pad(ppca.components, ((0, 0), (0, unused))), ppca.noise_variance
     likelihood, bias = likelihood.start_at(
         jnp.asarray(mean, jnp.float32), jnp.asarray(scale * np.sqrt(noise), jnp.float32)
     )
@@ -62,19 +65,7 @@ def at_linear_model(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE |
     )
 
 
-def _linear_model(
-    x: Float[np.ndarray, "rows variables"], k: int, noise: float | None
-) -> tuple[Float[np.ndarray, "variables k"], float]:
-    """Components and noise variance of pPCA, the noise free or given; columns beyond its size are zero."""
-    spectrum = Spectrum.fit(x)
-    used = min(k, spectrum.largest_k)
-    noise = spectrum.noise_variance(used) if noise is None else noise
-    length = np.sqrt(np.maximum(spectrum.eigenvalues[:used] - noise, 0.0))
-    return np.pad(spectrum.eigenvectors[:, :used] * length, ((0, 0), (0, k - used))), noise
-
-
-def _slope(likelihood: eqx.Module, bias: Float[Array, " width"]) -> Float[np.ndarray, " dim"]:
+def _slope(likelihood: Likelihood, bias: Float[Array, " width"]) -> Float[np.ndarray, " dim"]:
     """The derivative of each variable's mean by its own decoder output."""
-    dim = likelihood.dim  # pyright: ignore[reportAttributeAccessIssue]
-    direction = jnp.zeros_like(bias).at[:dim].set(1.0)
-    return np.asarray(jax.jvp(likelihood.location, (bias,), (direction,))[1], np.float64)  # pyright: ignore
+    direction = jnp.zeros_like(bias).at[: likelihood.dim].set(1.0)
+    return np.asarray(jax.jvp(likelihood.location, (bias,), (direction,))[1], np.float64)

@@ -150,16 +150,17 @@ class Spectrum:
         r"""$\sigma^2 = \frac{1}{D-k} \sum_{j>k} \lambda_j$, not below `noise_floor`."""
         return max(self.noise_floor, float(self.eigenvalues[k:].sum()) / (self.dim - k))
 
-    def ppca(self, k: int) -> Ppca:
+    def ppca(self, k: int, noise: float | None = None) -> Ppca:
         r"""The maximum-likelihood model: $W = U_k (\Lambda_k - \sigma^2 I)^{1/2}$, not rotated.
 
-        k above `largest_k` gives the model of `largest_k`; 0 is the isotropic Gaussian.
+        `noise` is $\sigma^2$ where it is given, and not to be estimated. k above `largest_k` gives the model
+        of `largest_k`; 0 is the isotropic Gaussian.
 
         Raises:
             SettingsError: k is negative.
         """
         k = self._capped(k)
-        noise = self.noise_variance(k)
+        noise = self.noise_variance(k) if noise is None else noise
         scale = np.sqrt(np.maximum(self.eigenvalues[:k] - noise, 0.0))
         return Ppca(self.mean, self.eigenvectors[:, :k] * scale, noise)
 

@@ -8,6 +8,8 @@ from jaxtyping import Int
 from vaefit import data
 from vaefit.data import Dataset
 from vaefit.display import Display
+from vaefit.errors import DataError
+from vaefit.run import Run
 from vaefit.settings import Settings
 from vaefit.settle import parse_share, parse_size
 
@@ -50,6 +52,20 @@ def read(rows: object, settings: Settings, display: Display) -> Dataset:
     for message in dataset.notices:
         display.notice(message)
     return dataset
+
+
+def own_rows(run: Run, display: Display) -> tuple[Dataset, Dataset | None]:
+    """The rows a run was fitted to, read again and split as they were: training and validation rows.
+
+    Raises:
+        DataError: they are not there, or are no longer of the size or scale that was fitted.
+    """
+    path = run.source.get("path", "array")
+    if not Path(str(path)).exists():
+        raise DataError(f"{path} is not there" if path != "array" else "it was fitted to an array")
+    train, held_out = read_and_split(path, run.settings, display)
+    data.check_same(train, run.transform)
+    return train, held_out
 
 
 def positions(

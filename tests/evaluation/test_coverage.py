@@ -5,17 +5,13 @@ import jax
 import numpy as np
 import pytest
 
-from linear_gaussian import linear_gaussian
+from linear_gaussian import DIM, MEAN, SD, WEIGHT, drawn, linear_gaussian
 from vaefit.assemble import build_model
 from vaefit.errors import SettingsError
 from vaefit.evaluation.coverage import coverage, reconstruction_mse, why_no_intervals
 from vaefit.likelihoods.gaussian import Gaussian
 from vaefit.model import VAE
 from vaefit.settings import Settings
-
-DIM, SD = 6, 0.5
-MEAN = np.linspace(-1, 1, DIM)
-WEIGHT = np.linalg.qr(np.random.default_rng(0).normal(size=(DIM, 2)))[0].T * np.array([[2.0], [0.7]])
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +21,7 @@ def model() -> VAE:
 
 @pytest.fixture(scope="module")
 def x() -> np.ndarray:
-    rng = np.random.default_rng(1)
-    noise = SD * rng.normal(size=(3001, DIM))
-    return (rng.normal(size=(3001, 2)) @ WEIGHT + MEAN + noise).astype(np.float32)
+    return drawn(3001)
 
 
 def test_coverage_of_data_from_the_model_is_nominal(model: VAE, x: np.ndarray) -> None:

@@ -7,18 +7,13 @@ import numpy as np
 import pytest
 import scipy.special
 
-from linear_gaussian import exact, linear_gaussian
+from linear_gaussian import DIM, MEAN, SD, WEIGHT, drawn, exact, linear_gaussian
 from vaefit.assemble import build_model
 from vaefit.errors import SettingsError
 from vaefit.evaluation.importance import importance_sample, why_undefined
 from vaefit.likelihoods.gaussian import Gaussian
 from vaefit.model import VAE
 from vaefit.settings import Settings
-
-DIM, SD = 6, 0.5
-MEAN = np.linspace(-1, 1, DIM)
-# Orthogonal rows: the posterior of a linear model is then diagonal, as the encoder's is.
-WEIGHT = np.linalg.qr(np.random.default_rng(0).normal(size=(DIM, 2)))[0].T * np.array([[2.0], [0.7]])
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +23,7 @@ def model() -> VAE:
 
 @pytest.fixture(scope="module")
 def x() -> np.ndarray:
-    rng = np.random.default_rng(1)
-    noise = SD * rng.normal(size=(37, DIM))
-    return (rng.normal(size=(37, 2)) @ WEIGHT + MEAN + noise).astype(np.float32)
+    return drawn(37)
 
 
 def with_wider_posterior(model: VAE) -> VAE:

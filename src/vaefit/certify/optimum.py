@@ -8,6 +8,7 @@ from jaxtyping import Float
 from vaefit.certify.certificate import Certificate
 from vaefit.certify.elbo import exact_elbo
 from vaefit.certify.subject import Subject
+from vaefit.data import spread
 from vaefit.evaluation import Annealing, anneal, importance_sample
 from vaefit.model import VAE
 from vaefit.networks import LinearPath
@@ -39,16 +40,16 @@ def importance_sampling_is_the_likelihood(subject: Subject) -> list[Certificate]
 def annealing_is_the_likelihood(subject: Subject) -> list[Certificate]:
     """Annealing from a q(z|x) that is wrong; from the exact one any transitions would do."""
     effort = subject.effort
-    rows = np.linspace(0, len(subject.x) - 1, effort.annealed_rows).round().astype(int)
+    rows = spread(len(subject.x), effort.annealed_rows)
     how = Annealing(chains=effort.chains, steps=effort.temperatures, start="posterior", leapfrogs=2)
     found = anneal(_with_wrong_posterior(subject.linear), subject.x[rows], how, seed=subject.seed)
-    spread = found.mean_standard_error
+    error = found.mean_standard_error
     off = abs(float(np.mean(found.log_likelihood - subject.exact[rows])))
     name, unit = "annealed importance sampling = exact log-likelihood", f"mean of {len(rows)} rows"
     return [
-        Certificate(name, off / spread, ANNEALING_ERRORS, f"of its standard errors, {unit}"),
+        Certificate(name, off / error, ANNEALING_ERRORS, f"of its standard errors, {unit}"),
         Certificate(
-            "annealed importance sampling: its standard error", spread, ANNEALING_NATS, f"nats, {unit}"
+            "annealed importance sampling: its standard error", error, ANNEALING_NATS, f"nats, {unit}"
         ),
     ]
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from vaefit import initialise
 from vaefit.assemble import build_model
+from vaefit.data import spread
 from vaefit.errors import DataError
 from vaefit.model import VAE
 from vaefit.ppca import Ppca, Spectrum
@@ -90,8 +91,7 @@ def subject(x: Float[np.ndarray, "rows variables"], latent_dim: int, seed: int, 
     Raises:
         DataError: the rows vary in fewer than two directions.
     """
-    kept = np.linspace(0, len(x) - 1, min(len(x), effort.rows)).round().astype(int)
-    x = x[kept]
+    x = x[spread(len(x), effort.rows)]
     most = Spectrum.fit(x).largest_k
     if most < 1:
         raise DataError("expected rows that vary in at least two directions, found fewer; give more rows")

@@ -78,7 +78,7 @@ def reconstruct_to_picture(
     fitted: Run, dataset: Dataset, out: Path, show: list[int] | None, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Some rows, drawn."""
-    chosen = show or figures.spread(dataset.n, figures.MOST_ROWS)
+    chosen = show or data.spread(dataset.n, figures.MOST_ROWS)
     outside = [row for row in chosen if not 0 <= row < dataset.n]
     if outside:
         raise DataError(f"--row {outside[0]}: {dataset.source} has rows 0 to {dataset.n - 1}")

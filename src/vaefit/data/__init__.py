@@ -4,6 +4,7 @@ from .choose import check_same, choose_transform
 from .dataset import Dataset
 from .read import read, read_labelled, with_labels
 from .split import split
+from .spread import spread
 from .transforms import Transform, Visit, transform_from_dict
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "read",
     "read_labelled",
     "split",
+    "spread",
     "transform_from_dict",
     "with_labels",
 ]

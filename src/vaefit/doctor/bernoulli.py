@@ -21,8 +21,7 @@ def saturated(evidence: Evidence) -> Finding | None:
         "saturated Bernoulli",
         "warning",
         f"{share:.2g} of all values have a probability within {CERTAIN:g} of 0 or 1 and are wrong, at 14 "
-        "nats "
-        f"or more each ({float(wrong.sum(axis=1).mean()):.2g} of them a row)",
+        f"nats or more each ({float(wrong.sum(axis=1).mean()):.2g} of them a row)",
         "set --weight-decay with --optimizer adamw, a smaller --keep-prob or a smaller --learning-rate",
         {"share": share, "a_row": float(wrong.sum(axis=1).mean())},
     )

@@ -24,8 +24,7 @@ def constant(evidence: Evidence) -> Finding | None:
         "constant variables",
         "information",
         f"{len(still)} of {x.shape[1]} variables never change ({_some(evidence, still)}): they carry "
-        "nothing, and "
-        "their density counts in the ELBO",
+        "nothing, and their density counts in the ELBO",
         "leave them out for an ELBO that measures the rest",
         {"variables": len(still)},
     )

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree
 from numpyro import distributions as dist
-from numpyro.distributions import kl_divergence
 
 from vaefit.assemble import build_trainer
+from vaefit.data import spread
 from vaefit.evaluation.blocks import blocks
+from vaefit.evaluation.latents import kl_by_latent
 from vaefit.model import VAE
 from vaefit.ppca import Spectrum
 from vaefit.run import Run
@@ -45,11 +46,11 @@ class Rows:
         """At most so many of the rows, evenly spread."""
         if len(self.x) <= most:
             return self
-        kept = np.linspace(0, len(self.x) - 1, most).astype(int)
+        kept = spread(len(self.x), most)
         return Rows(
             self.x[kept],
             None if self.positions is None else self.positions[kept],
-            None if self.names is None else [self.names[int(i)] for i in kept],
+            None if self.names is None else [self.names[i] for i in kept],
         )
 
 
@@ -141,7 +142,9 @@ class Evidence:
     @cached_property
     def slopes(self) -> list[Slope]:
         """Gradients of the loss at the kept weights, over a few batches."""
-        return slopes(self.trainer, self._params, self.rows.x, len(self.epochs))
+        return slopes(
+            self.trainer, eqx.filter(self.run.model, eqx.is_inexact_array), self.rows.x, len(self.epochs)
+        )
 
     def column(self, number: int) -> str:
         """A variable's name, or its number, from 1."""
@@ -150,12 +153,8 @@ class Evidence:
         what = "pixel" if self.run.image_size is not None else "column"
         return f"{what} {number + 1}"
 
-    @property
-    def _params(self) -> PyTree:
-        return eqx.filter(self.run.model, eqx.is_inexact_array)
-
     def _elbo(self, rows: Rows) -> Float[np.ndarray, " rows"]:
-        return -self.trainer.evaluator.rows(self._params, rows.thinned(MOST_ROWS).x).sum(axis=1)
+        return -self.trainer.evaluator.rows(self.run.model, rows.thinned(MOST_ROWS).x).sum(axis=1)
 
 
 def spectrum_of(x: Float[np.ndarray, "rows variables"]) -> Spectrum:
@@ -203,10 +202,8 @@ def _passed_block(model: VAE, x: Float[Array, "rows variables"], key: Key[Array,
 
 
 def _kl_by_latent(q: dist.Distribution, prior: dist.Distribution) -> Array | None:
-    if not (isinstance(q, dist.Independent) and isinstance(prior, dist.Independent)):
-        return None
     try:
-        return jnp.asarray(kl_divergence(q.base_dist, prior.base_dist))
+        return kl_by_latent(q, prior)
     except NotImplementedError:
         return None
 

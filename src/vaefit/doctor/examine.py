@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vaefit import data
 from vaefit.data import Dataset
 from vaefit.display import Display, Silent
 from vaefit.doctor import bernoulli, duplicates, gradients, latents, neighbours, scale, training, variance
 from vaefit.doctor.evidence import Evidence, Rows
 from vaefit.doctor.finding import Check, Finding
 from vaefit.errors import DataError
-from vaefit.reading import positions, read_and_split
+from vaefit.reading import own_rows, positions, read_and_split
 from vaefit.run import Run
 from vaefit.train import Trainer
 
@@ -110,19 +109,10 @@ def _evidence(run: Run, rows: object, display: Display) -> tuple[Evidence, list[
     if given is not None and _is_own(run, given):
         return _of_split(run, *read_and_split(given, run.settings, display)), []
     try:
-        train, held_out = _own(run, display)
+        train, held_out = own_rows(run, display)
     except DataError as problem:
         return _of_split(run, None, given), [_missing(problem, given)]
     return _of_split(run, train, held_out if given is None else given, own=given is None), []
-
-
-def _own(run: Run, display: Display) -> tuple[Dataset, Dataset | None]:
-    path = run.source.get("path", "array")
-    if not Path(str(path)).exists():
-        raise DataError(f"{path} is not there" if path != "array" else "it was fitted to an array")
-    train, held_out = read_and_split(path, run.settings, display)
-    data.check_same(train, run.transform)
-    return train, held_out
 
 
 def _is_own(run: Run, given: Dataset) -> bool:

@@ -29,8 +29,7 @@ def _explosion(slope: Slope, largest: float, usual: float) -> Finding:
         "exploding gradients",
         "warning",
         f"the gradient of {slope.name} reaches {largest:.2g} (median over batches {usual:.2g}, the "
-        "weights' norm "
-        f"{slope.weight:.2g})",
+        f"weights' norm {slope.weight:.2g})",
         "set a smaller --learning-rate or --clip-norm, or a larger --sigma-min",
         {"gradient": largest, "median": usual, "weights": slope.weight},
     )
@@ -49,8 +48,7 @@ def vanishing(evidence: Evidence) -> Finding | None:
                 "vanishing gradients",
                 "warning",
                 f"the gradient of {least.name} is {min(relative):.2g} of its weights, that of another "
-                "layer of "
-                f"the {network} {max(relative):.2g}: that layer hardly learns",
+                f"layer of the {network} {max(relative):.2g}: that layer hardly learns",
                 f"use fewer --{network}-layers, --activation elu, or a larger --init-sd",
                 {"least": min(relative), "most": max(relative)},
             )

@@ -61,8 +61,7 @@ def neighbours_in_order(evidence: Evidence) -> Finding | None:
         f"for {share:.0%} of the validation rows the nearest training row stands within {NEXT} rows of it "
         "in the "
         f"data (by chance {chance:.1%}), at {closeness:.2f} of the distance to any other: near-copies are "
-        "on both "
-        "sides, and over-fitting is hidden",
+        "on both sides, and over-fitting is hidden",
         "hold out blocks with --validation-by block",
         {"share": share, "chance": chance, "closeness": closeness},
     )

@@ -33,8 +33,7 @@ def outliers(evidence: Evidence) -> Finding | None:
         f"{_counted(len(columns), 'column has values', 'columns have values')} more than {OUTLIER:g} sds "
         "from the "
         f"mean; the furthest is {far[worst]:.0f} sds off ({evidence.column(worst)}, {row}): such values "
-        "make the "
-        "scale, and all others become nearly equal",
+        "make the scale, and all others become nearly equal",
         "take logarithms of such columns, clip them, or leave those rows out",
         {"columns": len(columns), "furthest": float(far[worst])},
     )
@@ -59,8 +58,7 @@ def outside(evidence: Evidence) -> Finding | None:
         "warning",
         f"{share:.1%} of the held-out values lie far outside what the training rows span, most in "
         f"{evidence.column(worst)} ({value:.4g}, where training rows have {span[0]:.4g} to {span[1]:.4g}): "
-        "the "
-        "model knows nothing there",
+        "the model knows nothing there",
         "check that both have the same units, or give training rows that cover them",
         {"share": share},
     )
@@ -90,8 +88,7 @@ def levels_as_floats(evidence: Evidence) -> Finding | None:
         "levels stored as floats",
         "warning",
         f"all values are multiples of 1/{LEVELS} (largest {values.max():g}): 8-bit pixels stored as "
-        "floats, whose "
-        "density can grow without end on their levels",
+        "floats, whose density can grow without end on their levels",
         "give them as uint8, so that they are dequantised",
         {"levels": LEVELS},
     )

@@ -39,11 +39,9 @@ def overfitted(evidence: Evidence) -> Finding | None:
         "over-fitting",
         "warning",
         f"over-fitting: the ELBO of training rows is {gap:.1f} +- {se:.1f} nats per datum above that of "
-        "held-out "
-        f"rows ({train.mean():.1f} and {held_out.mean():.1f}){beside}",
+        f"held-out rows ({train.mean():.1f} and {held_out.mean():.1f}){beside}",
         "set a smaller --keep-prob, --weight-decay with --optimizer adamw, or fewer units in "
-        "--encoder-layers "
-        "and --decoder-layers",
+        "--encoder-layers and --decoder-layers",
         {"gap": gap, "standard_error": se, "gap_of_ppca": differ, "gained": gained},
     )
 
@@ -103,8 +101,7 @@ def unfinished(evidence: Evidence) -> Finding | None:
         "training not finished",
         "warning",
         f"training is not finished: the last epoch is the best, and the last {last} brought {rise:.2f} of "
-        "the "
-        f"{gained:.2f} nats per datum that the {what} ELBO rose",
+        f"the {gained:.2f} nats per datum that the {what} ELBO rose",
         _more_epochs(evidence),
         {"rise": rise, "gained": gained},
     )
@@ -132,8 +129,7 @@ def oscillating(evidence: Evidence) -> Finding | None:
         "loss oscillates",
         "warning",
         f"the loss oscillates: in {often:.0%} of the later epochs the training ELBO fell by more than a "
-        "tenth of "
-        f"all it had gained, by up to {falls.max():.1f} nats per datum",
+        f"tenth of all it had gained, by up to {falls.max():.1f} nats per datum",
         f"set a smaller --learning-rate (now {evidence.run.settings.learning_rate:g})",
         {"share": often, "largest_fall": float(falls.max())},
     )

@@ -26,8 +26,7 @@ def at_floor(evidence: Evidence) -> Finding | None:
         "sd at its floor",
         "warning",
         f"the sd of {len(low)} of {sd.shape[1]} variables ({share:.0%}) sits at its floor, {floor:g} (such "
-        "as "
-        f"{evidence.column(int(low[0]))}): the ELBO grows as the floor is lowered, without end",
+        f"as {evidence.column(int(low[0]))}): the ELBO grows as the floor is lowered, without end",
         "leave out variables that never change or take few values, or raise --sigma-min",
         {"variables": len(low), "share": share, "floor": floor},
     )

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key, PyTree
 
 from vaefit.data import Visit
-from vaefit.evaluation.blocks import BLOCK
+from vaefit.evaluation.blocks import blocks
 from vaefit.evaluation.visit import visited
 from vaefit.model import VAE
 
@@ -41,18 +41,17 @@ class Evaluator:
 
     def __call__(self, model: VAE, x: Float[np.ndarray, "rows variables"]) -> Bound:
         """Means over the rows of `x`, summed in float64."""
-        per_row = self.rows(eqx.filter(model, eqx.is_inexact_array), x).mean(axis=0)
+        per_row = self.rows(model, x).mean(axis=0)
         rate, distortion = float(per_row[0]), float(per_row[1])
         return Bound(elbo=-rate - distortion, rate=rate, distortion=distortion)
 
-    def rows(self, params: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 2"]:
-        """Rate and distortion of each row, nats."""
-        found = []
-        for number, start in enumerate(range(0, len(x), BLOCK)):
-            block = visited(x[start : start + BLOCK], self._visit)
-            padded = np.pad(block, ((0, BLOCK - len(block)), (0, 0)), mode="edge")
-            terms = self._block(params, padded, jax.random.fold_in(self._key, number))
-            found.append(np.asarray(terms, np.float64)[: len(block)])
+    def rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 2"]:
+        """Rate and distortion of each row, nats; of a model, or of its arrays alone."""
+        params, found = eqx.filter(model, eqx.is_inexact_array), []
+        for number, (rows, (block,)) in enumerate(blocks(x)):
+            seen = visited(np.asarray(block), self._visit)
+            terms = self._block(params, seen, jax.random.fold_in(self._key, number))
+            found.append(np.asarray(terms, np.float64)[: rows.stop - rows.start])
         return np.concatenate(found) - np.array([0.0, self._log_jacobian])
 
     def _terms_of_block(

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from numpyro import distributions as dist
 from numpyro.distributions import kl_divergence
 
+from vaefit.data import spread
 from vaefit.evaluation.blocks import Progress, blocks, mapped, unseen
 from vaefit.model import VAE
 from vaefit.posteriors import Posterior
@@ -98,7 +99,7 @@ def latent_use(
     z = mapped(partial(own_draws, model, key), outputs, np.arange(len(x)))
     mean = mapped(partial(_mean, model), outputs).astype(np.float64)
     kl = _rate_by_latent(model, outputs)
-    asked = np.linspace(0, len(x) - 1, min(queries, len(x))).astype(int)
+    asked = spread(len(x), queries)
     log_ratio = _log_posterior_ratio(model, outputs, outputs[asked], z[asked], progress)
     return LatentUse(
         rows=len(x),
@@ -157,8 +158,16 @@ def _rate_by_latent(
 
 @eqx.filter_jit
 def _kl_by_latent(model: VAE, outputs: Float[Array, "rows width"]) -> Float[Array, "rows latent"]:
-    q, prior = _each_latent(model.posterior(outputs)), _each_latent(model.prior_over_latents())
-    return jnp.asarray(kl_divergence(q, prior))
+    return kl_by_latent(model.posterior(outputs), model.prior_over_latents())
+
+
+def kl_by_latent(q: dist.Distribution, prior: dist.Distribution) -> Float[Array, "*batch latent"]:
+    """KL(q || p) of each latent in closed form, nats.
+
+    Raises:
+        NotImplementedError: the latents are not independent, or there is no closed form.
+    """
+    return jnp.asarray(kl_divergence(_each_latent(q), _each_latent(prior)))
 
 
 def _each_latent(joint: dist.Distribution) -> dist.Distribution:

@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.decomposition import PCA
 
-from vaefit import data
 from vaefit.data import Dataset
+from vaefit.display import Silent
 from vaefit.errors import VaefitError
+from vaefit.reading import own_rows
 from vaefit.run import Run
-from vaefit.settle import parse_share, parse_size
 
 
 class Sides(NamedTuple):
@@ -53,23 +53,11 @@ def standardised(sides: Sides) -> Sides:
 
 def fitted_rows(run: Run) -> Dataset | None:
     """The rows a run was trained on, read again; None where they are not there or have changed."""
-    settings = run.settings
     try:
-        share = parse_share(settings.validation)
-        dataset = data.read(
-            run.source.get("path", ""),
-            include=settings.include,
-            size=parse_size(settings.size),
-            grayscale=settings.grayscale,
-            limit=settings.limit,
-            key=settings.key,
-            skip_bad=settings.skip_bad,
-        )
-        if share is not None:
-            dataset = dataset.take(data.split(dataset, share, settings.validation_by, settings.seed)[0])
-        return run.dataset(dataset) if dataset.n == run.source.get("rows") else None
+        train = own_rows(run, Silent())[0]
     except VaefitError:
         return None
+    return train if train.n == run.source.get("rows") else None
 
 
 def _always(sides: Sides) -> Feature:

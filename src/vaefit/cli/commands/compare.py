@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from vaefit.cli.app import Device, Json, Quiet, Seed, Threads, app, print_json, start
-from vaefit.cli.commands.evaluate import Samples, folders_and_data
+from vaefit.cli.commands.evaluate import Samples
 from vaefit.cli.flags import with_reading
 from vaefit.cli.help import Command
 from vaefit.errors import SettingsError
+from vaefit.folder import SETTINGS, runs_in
 
 
 @app.command(
@@ -37,7 +38,7 @@ def compare(
     One line a run; differences of log-likelihoods to the best run are paired, row by row, with their standard
     errors (nats per datum).
     """
-    folders, rows = folders_and_data(runs)
+    folders, rows = _folders_and_data(runs)
     if len(folders) < 2:
         raise SettingsError(f"expected at least two runs to compare, found {len(folders)} (DATA comes last)")
     from vaefit.cli import display, output
@@ -54,6 +55,13 @@ def compare(
     finally:
         screen.close()
     return print_json(found.to_dict()) if as_json else typer.echo(_text(found))
+
+
+def _folders_and_data(given: list[Path]) -> tuple[list[Path], str | None]:
+    """Run folders, and the last argument as DATA where it is no run."""
+    is_run = (runs_in(given[-1])[0] / SETTINGS).exists()
+    folders, rows = (given, None) if is_run else (given[:-1], str(given[-1]))
+    return [run for folder in folders for run in runs_in(folder)], rows
 
 
 def _text(found: Any) -> str:

@@ -1,7 +1,5 @@
 """`vaefit evaluate`: all the numbers on a run, with baselines beside them."""
 
-import math
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -119,26 +117,17 @@ def _growth(found: Any) -> str:
 
 def _over_seeds(found: dict[str, Any]) -> dict[str, Any]:
     """Each run's numbers, and mean and standard error over them."""
+    import numpy as np
+
+    from vaefit.evaluating import standard_error
+
     each = {name: evaluation.to_dict() for name, evaluation in found.items()}
     names = [k for k, v in next(iter(each.values())).items() if isinstance(v, float)]
-    seeds = {name: _mean_and_error([one[name] for one in each.values()]) for name in names}
+    columns = {name: np.array([one[name] for one in each.values()]) for name in names}
+    seeds = {n: {"mean": float(v.mean()), "standard_error": standard_error(v)} for n, v in columns.items()}
     return {"runs": each, "seeds": seeds}
-
-
-def _mean_and_error(values: list[float]) -> dict[str, float]:
-    mean = sum(values) / len(values)
-    spread = sum((v - mean) ** 2 for v in values) / (len(values) - 1)
-    return {"mean": mean, "standard_error": math.sqrt(spread / len(values))}
 
 
 def _seeds_text(seeds: dict[str, dict[str, float]]) -> str:
     listing = [f"  {name} {s['mean']:.4g} +- {s['standard_error']:.2g}" for name, s in seeds.items()]
     return "\n".join(["mean and standard error over seeds:", *listing])
-
-
-def folders_and_data(given: list[Path]) -> tuple[list[Path], str | None]:
-    """Run folders, and the last argument as DATA where it is no run."""
-    last = given[-1]
-    is_run = runs_in(last) != [last] or (last / "settings.toml").exists()
-    folders, rows = (given, None) if is_run else (given[:-1], str(last))
-    return [run for folder in folders for run in runs_in(folder)], rows
