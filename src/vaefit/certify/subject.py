@@ -28,8 +28,8 @@ class Effort:
     annealed_rows: int = 32
     chains: int = 64
     temperatures: int = 300
-    steps: int = 1800
-    sweep_steps: int = 900
+    steps: int = 3600
+    sweep_steps: int = 1200
     quadrature_draws: int = 400_000
 
 

@@ -23,7 +23,7 @@ from vaefit.train import Trainer
 
 LATENTS = 5
 PER_CENT = 0.1
-BATCH = 1000
+BATCH = 500
 SEPARATED = 1.1
 SHIFT = 0.01  # how far on either side of an eigenvalue the noise variance is put
 THRESHOLD_PER_CENT = 0.1
@@ -85,7 +85,8 @@ def _trained(subject: Subject, sigma: str, steps: int) -> VAE:
         init_sd=0.3 * subject.x.shape[1] ** -0.5,
         kl="analytic",
         samples=4,
-        learning_rate=3e-2,
+        learning_rate=0.1,
+        adam_b2=0.95,
         batch_size=BATCH,
         epochs=-(-steps // -(-len(subject.x) // BATCH)),
         seed=subject.seed,
