@@ -59,7 +59,7 @@ def main(steps, rounds):
     x, cost, train = build()
     with tf1.Session() as session:
         session.run(tf1.global_variables_initializer())
-        for i in range(20):
+        for i in range(40):
             session.run([cost, train], {x: data[i]})
         times = []
         for _ in range(rounds):

@@ -48,14 +48,20 @@ class Layered(Network):
 
     def __call__(self, x: Float[Array, "*batch in"], key: Key[Array, ""] | None = None) -> Activations:
         """Run the layers; a key turns dropout on."""
-        kept = self._kept(x.shape[:-1], key)
+        batch = x.shape[:-1]
+        kept = self._kept(batch, key)
+        # Two axes: gradients of more would be transposed for the matrix products.
+        x = x.reshape(-1, x.shape[-1])
         hidden = []
         for number, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
             x = self.unit(_affine(x, weight, bias))
             if kept:
-                x = jnp.where(kept[number], x / self.keep_prob, 0.0)
+                x = jnp.where(kept[number].reshape(x.shape), x / self.keep_prob, 0.0)
             hidden.append(x)
-        return Activations(_affine(x, self.weights[-1], self.biases[-1]), tuple(hidden))
+        output = _affine(x, self.weights[-1], self.biases[-1])
+        return Activations(
+            output.reshape(*batch, output.shape[-1]), tuple(h.reshape(*batch, h.shape[-1]) for h in hidden)
+        )
 
     def hidden_weights(self) -> tuple[Array, ...]:
         """All weight matrices but the last."""
