@@ -17,6 +17,7 @@ from numpyro import distributions as dist
 
 from vaefit import catalogue
 from vaefit.assemble import build_model
+from vaefit.doctor.evidence import _passed_block
 from vaefit.likelihoods.bernoulli import Bernoulli
 from vaefit.likelihoods.gaussian import Gaussian
 from vaefit.likelihoods.gaussian_moments import GaussianMoments
@@ -48,6 +49,8 @@ def rows_in_support(likelihood: str, n: int = 7) -> jax.Array:
     part = catalogue.find("likelihood", likelihood).load()
     if part.levels:
         return jnp.floor(x * part.levels) / part.levels
+    if part.support == "count":
+        return jnp.floor(5 * x)
     return (x > 0.5).astype(jnp.float32) if part.support == "binary" else x
 
 
@@ -198,12 +201,18 @@ def test_every_continuous_density_of_one_z_integrates_to_one(name: str) -> None:
     part = catalogue.find("likelihood", name).load()
     if part.joint:
         pytest.skip(f"likelihood {name} takes all samples together and has no constant: no density of x")
-    p = part(dim=1)(jnp.zeros((1, part(dim=1).width)))
+    # A proportion's precision is 5, lest it pile up at the ends, between the grid's points.
+    p = part(dim=1)(5.0 * (part.support == "unit") * jnp.arange(part(dim=1).width)[None])
     if part.discrete:
-        values = jnp.arange(part.levels or 2) / (part.levels or 1)
+        values = jnp.arange(500 if part.support == "count" else part.levels or 2) / (part.levels or 1)
         total = float(jnp.exp(p.log_prob(values[:, None, None])).sum())
     else:
-        grid = jnp.linspace(-20, 20, 20_001)[:, None, None]
+        grids = {
+            "real": jnp.linspace(-60, 60, 100_001),
+            "unit": jnp.linspace(1e-6, 1 - 1e-6, 100_001),
+            "positive": jnp.geomspace(1e-9, 1e6, 100_001),
+        }
+        grid = grids[part.support][:, None, None]
         total = float(scipy.integrate.trapezoid(np.exp(p.log_prob(grid))[:, 0, 0], grid[:, 0, 0]))
     assert total == pytest.approx(1.0, abs=1e-4)
 
@@ -227,6 +236,14 @@ def test_gradients_of_the_elbo_are_those_of_finite_differences(name: str, poster
             return changed.terms(x, None, jax.random.key(3), 5).elbo.sum()
 
         check_grads(elbo, weights, order=1, modes=("rev",), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.parts("likelihood")))
+def test_the_doctor_can_look_at_every_likelihood(name: str) -> None:
+    model, x = small_model(likelihood=name), rows_in_support(name)
+    seen = eqx.filter_eval_shape(_passed_block, model, x, jax.random.key(0))
+    assert seen["location"].shape == x.shape
+    assert seen["sd"] is None or seen["sd"].shape == x.shape
 
 
 @pytest.mark.parametrize("name", sorted(catalogue.parts("likelihood")))

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from vaefit import catalogue
-from vaefit.data import Transform
+from vaefit.data import Transform, Variable
 from vaefit.errors import SettingsError
 from vaefit.model import VAE
-from vaefit.networks import LinearPath, Network
+from vaefit.networks import LinearPath, Network, ShownCells, shown_width
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule, build_optimizer, build_schedule
 from vaefit.penalties import Penalty
@@ -19,17 +19,28 @@ from vaefit.train import Plan, Trainer
 from vaefit.visits import TrainingVisit
 
 
-def build_model(settings: Settings, dim: int, key: Key[Array, ""]) -> VAE:
-    """The model that the settings describe, for rows of `dim` variables, with random weights."""
+def build_model(
+    settings: Settings, dim: int, key: Key[Array, ""], variables: tuple[Variable, ...] = ()
+) -> VAE:
+    """The model that the settings describe, for rows of `dim` variables, with random weights.
+
+    `variables` say what they are where they are of several kinds; networks are shown them accordingly, if the
+    likelihood tells them apart.
+    """
     encoder_key, decoder_key = jax.random.split(key)
     latent_dim = settings.latent_dim
     assert latent_dim is not None
     posterior = _part(settings, "posterior", settings.posterior, latent_dim=latent_dim)
-    likelihood = _part(settings, "likelihood", settings.likelihood, dim=dim)
-    into = (dim, *settings.encoder_layers, posterior.width)
+    likelihood_part = catalogue.find("likelihood", settings.likelihood).load()
+    likelihood = likelihood_part.of_variables(
+        dim, variables, **settings.part("likelihood", settings.likelihood)
+    )
+    shown = variables if likelihood.typed else ()
+    into = (shown_width(shown) if shown else dim, *settings.encoder_layers, posterior.width)
     out_of = (latent_dim, *settings.decoder_layers, likelihood.width)
+    encoder = _network(settings, into, settings.encoder_bias, encoder_key)
     return VAE(
-        encoder=_network(settings, into, settings.encoder_bias, encoder_key),
+        encoder=ShownCells(encoder, shown, settings.cell_dropout) if shown else encoder,
         posterior=posterior,
         decoder=_network(settings, out_of, settings.decoder_bias, decoder_key),
         likelihood=likelihood,
@@ -88,7 +99,7 @@ def build_plan(settings: Settings, transform: Transform) -> Plan:
         plateau_factor=settings.plateau_factor,
         final_rate=settings.final_rate,
         visit=TrainingVisit(transform.visit, transform.shape if settings.mirror else None),
-        log_jacobian=transform.log_jacobian,
+        log_jacobian=transform.row_log_jacobian,
     )
 
 

@@ -185,12 +185,12 @@ class _Rows:
 
     x: np.ndarray
     middle: np.ndarray
-    log_jacobian: float
+    log_jacobian: np.ndarray
 
     @classmethod
     def of(cls, run: Run, dataset: Dataset, seed: int) -> "_Rows":
-        x = run.transform.forward(dataset.values)
-        return cls(visited(x, run.transform.visit, seed), run.inputs(dataset), run.transform.log_jacobian)
+        x = visited(run.transform.forward(dataset.values), run.transform.visit, seed)
+        return cls(x, run.inputs(dataset), run.transform.row_log_jacobian(x))
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _likelihoods(
             f"{run.settings.likelihood}, with its {run.settings.samples} draws a row"
         )
         evaluator = Evaluator(
-            run.model, samples=run.settings.samples, seed=seed, log_jacobian=seen.log_jacobian
+            run.model, samples=run.settings.samples, seed=seed, log_jacobian=run.transform.row_log_jacobian
         )
         rate, distortion = evaluator.rows(run.model, seen.x).T
         return _Likelihoods(None, -rate - distortion, rate, None)
@@ -252,7 +252,7 @@ def _baselines(
     if likelihood.levels:
         # A density of (v + u)/L beside a mass of levels: at most its logarithm plus D log L.
         fitted_to, rows = _spread(fitted_to, likelihood.levels), _spread(seen, likelihood.levels)
-        log_jacobian -= transform.dim * math.log(likelihood.levels)
+        log_jacobian = log_jacobian - transform.dim * math.log(likelihood.levels)
     names, found = baselines.for_data(binary), {}
     for number, name in enumerate(names):
         display.working(f"baseline {name}", number, len(names))
@@ -311,14 +311,15 @@ def _ais(run: Run, seen: _Rows, seed: int, display: Display) -> dict[str, float]
     some = seen.x[spread(len(seen.x), AIS_ROWS)]
     on_rows = anneal(run.model, some, how, seed=seed, progress=partial(display.working, "annealing"))
     by_draws = importance_sample(run.model, some, draws=1000, seed=seed)
+    log_jacobian = float(seen.log_jacobian.mean())
     both = bracket(run.model, len(some), how, seed=seed, progress=partial(display.working, "bracket"))
     return {
         "rows": len(some),
-        "log_likelihood": float(on_rows.log_likelihood.mean()) + seen.log_jacobian,
+        "log_likelihood": float(on_rows.log_likelihood.mean()) + log_jacobian,
         "log_likelihood_se": on_rows.mean_standard_error,
-        "importance_sampled": float(by_draws.log_likelihood.mean()) + seen.log_jacobian,
-        "simulated_lower": float(both.lower.mean()) + seen.log_jacobian,
-        "simulated_upper": float(both.upper.mean()) + seen.log_jacobian,
+        "importance_sampled": float(by_draws.log_likelihood.mean()) + log_jacobian,
+        "simulated_lower": float(both.lower.mean()) + log_jacobian,
+        "simulated_upper": float(both.upper.mean()) + log_jacobian,
         "simulated_gap": both.gap,
     }
 

@@ -8,18 +8,20 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from vaefit import backend, by_ppca, data, doctor, figures, initialise, readme, recipes, run
 from vaefit.assemble import build_model, build_trainer
-from vaefit.data import Dataset, Transform
+from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
 from vaefit.evaluation import visited
 from vaefit.folder import README, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
+from vaefit.networks import shown_numbers
 from vaefit.reading import read_and_split
 from vaefit.run import Run
 from vaefit.settings import Settings
@@ -243,13 +245,26 @@ def _start(
     """The model where training starts, settings with nothing left open, and what to tell."""
     seen = visited(x, transform.visit, settings.seed)
     held_out = None if validation is None else visited(validation, transform.visit)
-    settings, notices = by_ppca.settle(settings, seen, held_out, transform.shape)
-    model = build_model(settings, x.shape[1], jax.random.fold_in(jax.random.key(settings.seed), 0))
+    variables = transform.variables
+    settings, notices = by_ppca.settle(
+        settings,
+        _as_numbers(seen, variables),
+        None if held_out is None else _as_numbers(held_out, variables),
+        transform.shape,
+    )
+    model = build_model(settings, x.shape[1], jax.random.fold_in(jax.random.key(settings.seed), 0), variables)
     if settings.start == "random":
         return model, settings, notices
     seen = by_ppca.with_mirrored(seen, transform.shape) if settings.mirror else seen
     linear = initialise.at_linear_model(model, by_ppca.thinned(seen)) if settings.start == "ppca" else None
     return linear or initialise.at_data_moments(model, seen), settings, notices
+
+
+def _as_numbers(
+    x: Float[np.ndarray, "rows variables"], variables: tuple[Variable, ...]
+) -> Float[np.ndarray, "rows numbers"]:
+    """Rows as a linear model may take them: typed cells as encoders are shown them, means where missing."""
+    return np.asarray(shown_numbers(jnp.asarray(x), variables)) if variables else x
 
 
 def _forward(transform: Transform, rows: Dataset) -> Float[np.ndarray, "rows variables"]:

@@ -18,8 +18,7 @@ def at_data_moments(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE:
     A decoder without biases and a likelihood without such a start stay as they are. Source: the output
     bias of Burda et al. 2016, arXiv:1509.00519, appendix C.
     """
-    mean, sd = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
-    likelihood, bias = model.likelihood.start_at(jnp.asarray(mean, jnp.float32), jnp.asarray(sd, jnp.float32))
+    likelihood, bias = model.likelihood.start_from(x)
     if bias is None:
         return model
     decoder = model.decoder.with_output_bias(bias)

@@ -162,7 +162,7 @@ class Run:
             RunError: their networks are not the same.
         """
         assert self.folder is not None
-        return _load_model(settings, self.transform.dim, self.folder / WEIGHTS)
+        return _load_model(settings, self.transform, self.folder / WEIGHTS)
 
     def save(self, folder: str | Path) -> "Run":
         """Write weights, transform and settings; every file is whole or not there.
@@ -219,7 +219,7 @@ def load(folder: str | Path) -> Run:
     transform = data.transform_from_dict(read_json(folder / TRANSFORM))
     try:
         settings = Settings.of(**saved["settings"])
-        model = _load_model(settings, transform.dim, folder / WEIGHTS)
+        model = _load_model(settings, transform, folder / WEIGHTS)
     except SettingsError as problem:
         raise RunError(f"{folder / SETTINGS} does not suit this vaefit: {problem}") from None
     run = Run(model, settings, transform, saved.get("data", {}), folder)
@@ -227,7 +227,9 @@ def load(folder: str | Path) -> Run:
     return run
 
 
-def _load_model(settings: Settings, dim: int, path: Path) -> VAE:
-    skeleton = eqx.filter_eval_shape(build_model, settings, dim, jax.random.key(0))
+def _load_model(settings: Settings, transform: Transform, path: Path) -> VAE:
+    skeleton = eqx.filter_eval_shape(
+        lambda key: build_model(settings, transform.dim, key, transform.variables), jax.random.key(0)
+    )
     arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     return eqx.combine(jax.tree.map(jnp.asarray, load_tree(path, arrays)), static)

@@ -37,6 +37,12 @@ class Settings:
     prior: str = option("normal", "p(z)")
     likelihood: str = option("auto", "family of p(x|z); auto: by the data")
     linear_path: bool = option(True, "a linear map beside each network, without dropout or weight decay")
+    cell_dropout: float = option(
+        0.5,
+        "tables: at most this share of a row's cells is hidden from the encoder at each visit in training",
+        at_least=0.0,
+        at_most=1.0,
+    )
     start: Literal["ppca", "data", "random"] = option(
         "ppca",
         "where training starts: at the best linear model, at p(x|z) with the data's mean and sd, or random",
@@ -100,6 +106,10 @@ class Settings:
     limit: int | None = option(None, "read only the first N rows", at_least=1)
     key: str | None = option(None, "name of the array inside a .npz or .mat file")
     skip_bad: bool = option(False, "leave out unreadable images, and say how many")
+    scaling: Literal["auto", "standardise", "quantile"] = option(
+        "auto",
+        "tables: real columns by mean and sd, or by quantiles to a normal distribution (auto: odd ones)",
+    )
     dequantise: bool | None = option(
         None, "spread each pixel level over its width (unset: where the likelihood is a density)"
     )

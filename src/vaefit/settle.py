@@ -30,7 +30,9 @@ def settle(settings: Settings, rows: Dataset, asked: set[str]) -> Settled:
         SettingsError: an option was asked for that no chosen part has.
         DataError: the data do not vary, or lie outside the likelihood's support.
     """
-    transform = data.choose_transform(rows, dequantise=settings.dequantise, binarise=settings.binarise)
+    transform = data.choose_transform(
+        rows, dequantise=settings.dequantise, binarise=settings.binarise, scaling=settings.scaling
+    )
     notices = []
     if settings.likelihood == "auto":
         settings, why = _choose_likelihood(settings, transform)
@@ -110,6 +112,9 @@ def parse_share(validation: str) -> float | None:
 def _choose_likelihood(settings: Settings, transform: Transform) -> tuple[Settings, str]:
     if transform.kind in ("two-valued", "binarise"):
         return settings.with_(likelihood="bernoulli"), f"likelihood: bernoulli, for {_described(transform)}"
+    if transform.variables:
+        chosen = settings.with_(likelihood="columns")
+        return chosen, f"likelihood: columns, each column by its type (real: {chosen.get('real')})"
     chosen = settings.with_(likelihood="gaussian")
     return chosen, f"likelihood: gaussian (sd: {chosen.get('sigma')}), for {_described(transform)}"
 

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
-from vaefit.evaluation import Bound, Evaluator
+from vaefit.evaluation import Bound, Evaluator, LogJacobian, visited
 from vaefit.model import VAE, Terms
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
@@ -49,7 +49,7 @@ class Plan:
     plateau_factor: float = 1.0
     final_rate: float = 0.0
     visit: TrainingVisit = field(default_factory=TrainingVisit)
-    log_jacobian: float = 0.0
+    log_jacobian: LogJacobian | None = None
 
 
 class Sums(NamedTuple):
@@ -135,6 +135,7 @@ class Trainer:
         self._chunk = jax.jit(self._run_chunk, donate_argnums=0)
         self._order = jax.jit(self._epoch_order)
         self._seconds_per_step = 0.0
+        self._log_jacobian = self._mean_log_jacobian()
         self.evaluator = Evaluator(
             self.model,
             samples=self.plan.samples if self.model.likelihood.joint else self.plan.validation_samples,
@@ -227,12 +228,12 @@ class Trainer:
         sums = jax.tree.map(float, jax.device_get(self.state.sums))
         counted = max(sums.rows, 1.0)
         rate = sums.rate / counted
-        distortion = sums.distortion / counted - self.plan.log_jacobian
+        distortion = sums.distortion / counted - self._log_jacobian
         step = int(self.state.step)
         return {
             "epoch": epoch,
             "step": step,
-            "loss": sums.loss / counted - self.plan.log_jacobian,
+            "loss": sums.loss / counted - self._log_jacobian,
             "elbo": -rate - distortion,
             "rate": rate,
             "distortion": distortion,
@@ -287,6 +288,12 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         return float(self.schedule(jnp.float32(step / self.steps_per_epoch))) * self.progress.rate_scale
+
+    def _mean_log_jacobian(self) -> float:
+        plan = self.plan
+        if plan.log_jacobian is None:
+            return 0.0
+        return float(np.mean(plan.log_jacobian(visited(self.x, plan.visit.noise, plan.seed))))
 
     def _no_sums(self) -> Sums:
         # One buffer each: the compiled chunk overwrites them.

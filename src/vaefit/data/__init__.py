@@ -6,10 +6,12 @@ from .read import read, read_labelled, with_labels
 from .split import split
 from .spread import spread
 from .transforms import Transform, Visit, transform_from_dict
+from .variable import Variable
 
 __all__ = [
     "Dataset",
     "Transform",
+    "Variable",
     "Visit",
     "check_same",
     "choose_transform",

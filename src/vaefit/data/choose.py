@@ -7,23 +7,30 @@ import numpy as np
 from ..errors import DataError, ShapeError
 from .arrays import chunks
 from .dataset import Dataset
+from .tables import Cells, Scaling
 from .transforms import Binarise, Pixels, Standardise, Transform, TwoValued, UnitInterval
 
 
 def choose_transform(
-    dataset: Dataset, *, dequantise: bool | None = None, binarise: bool = False
+    dataset: Dataset,
+    *,
+    dequantise: bool | None = None,
+    binarise: bool = False,
+    scaling: Scaling = "auto",
 ) -> Transform:
     """The transform for data like these (training) rows.
 
-    Two distinct values (of pixels, or 0 and 1): TwoValued. Other pixels: Pixels, dequantised unless told
-    otherwise. Float images within [0, 1]: UnitInterval. Both of these are Binarise if asked. Anything else:
-    Standardise, fitted to these rows.
+    A table: Cells, fitted to these rows. Two distinct values (of pixels, or 0 and 1): TwoValued. Other
+    pixels: Pixels, dequantised unless told otherwise. Float images within [0, 1]: UnitInterval. Both of these
+    are Binarise if asked. Anything else: Standardise, fitted to these rows.
 
     Raises: DataError where there are no rows, or all are the same.
 
     >>> choose_transform(Dataset.from_array([[0.0, 2.0], [4.0, 6.0]])).kind
     'standardise'
     """
+    if dataset.schema is not None:
+        return Cells.fit(dataset.values, dataset.schema, scaling)
     low, high = _range(dataset)
     if (dataset.levels or (low, high) == (0, 1)) and _two_valued(dataset.values, low, high):
         return TwoValued(dataset.shape, low, high)

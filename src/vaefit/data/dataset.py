@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .tables.column import Schema
+
 LEVELS = {np.dtype(np.uint8): 256, np.dtype(np.uint16): 65536}
 
 
@@ -33,6 +35,7 @@ class Dataset:
     columns: tuple[str, ...] | None = None
     source: str = "array"
     notices: tuple[str, ...] = ()
+    schema: Schema | None = None
 
     @property
     def n(self) -> int:

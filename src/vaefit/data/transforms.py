@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import DataError, RunError, ShapeError
+from .variable import Variable
 
 # (x, u) -> x as one visit sees it, from numbers u uniform on (0, 1); NumPy's arrays or JAX's.
 Visit = Callable[[Any, Any], Any]
@@ -56,6 +57,15 @@ class Transform(ABC):
         """log |dx/dv| summed over the variables, in nats: added to log p(x) it gives log p(v)."""
         return 0.0
 
+    def row_log_jacobian(self, x: np.ndarray) -> np.ndarray:
+        """The same for each row of network inputs x, as one may have values missing."""
+        return np.full(len(x), self.log_jacobian)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """What the variables are, where they are of several kinds; else nothing."""
+        return ()
+
     def forward(self, values: np.ndarray) -> np.ndarray:
         """Raw values (rows, D) as float32 network inputs (rows, D).
 
@@ -76,6 +86,14 @@ class Transform(ABC):
     @abstractmethod
     def inverse_scale(self, sd: np.ndarray) -> np.ndarray:
         """Standard deviations (..., D) at network scale in the data's own units."""
+
+    @classmethod
+    def from_entries(cls, entries: dict[str, Any]) -> Transform:
+        """The transform with these saved entries.
+
+        Raises: DataError where they are not its own.
+        """
+        return cls(**_typed(cls, entries))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to build the transform again, ready for JSON."""
@@ -294,7 +312,7 @@ def transform_from_dict(saved: object) -> Transform:
             f"found {kind!r}; the run is damaged or was written by a newer vaefit"
         )
     try:
-        return cls(**_typed(cls, entries))
+        return cls.from_entries(entries)
     except DataError as e:
         raise RunError(f"saved transform '{kind}' is damaged: {e}") from e
 

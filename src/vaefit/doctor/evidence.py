@@ -195,10 +195,17 @@ def _passed_block(model: VAE, x: Float[Array, "rows variables"], key: Key[Array,
         "latent_mean": terms.posterior.mean,
         "kl": _kl_by_latent(terms.posterior, terms.prior),
         "location": terms.location[0],
-        "sd": None if model.likelihood.joint or p.variance is None else jnp.sqrt(p.variance[0] + 0 * x),
+        "sd": None if model.likelihood.joint else _sd(p, x),
         "encoder_hidden": terms.encoder.hidden,
         "decoder_hidden": tuple(layer[0] for layer in terms.decoder.hidden),
     }
+
+
+def _sd(p: dist.Distribution, x: Array) -> Array | None:
+    try:
+        return None if p.variance is None else jnp.sqrt(p.variance[0] + 0 * x)
+    except NotImplementedError:
+        return None
 
 
 def _kl_by_latent(q: dist.Distribution, prior: dist.Distribution) -> Array | None:

@@ -23,24 +23,24 @@ CHECKS = (
     Check("validation falls", "history", training.falling),
     Check("over-fitting", "both", training.overfitted),
     Check("collapsed latents", "rows", latents.collapsed),
-    Check("wasteful rate", "rows", latents.wasteful_rate),
-    Check("sd at its floor", "rows", variance.at_floor),
-    Check("sd above the data's", "rows", variance.too_wide),
+    Check("wasteful rate", "rows", latents.wasteful_rate, numbers=True),
+    Check("sd at its floor", "rows", variance.at_floor, numbers=True),
+    Check("sd above the data's", "rows", variance.too_wide, numbers=True),
     Check("exploding gradients", "rows", gradients.exploding, slow=True),
     Check("vanishing gradients", "rows", gradients.vanishing, slow=True),
     Check("dead units", "rows", gradients.dead_units),
-    Check("saturated Bernoulli", "rows", bernoulli.saturated),
-    Check("Bernoulli on grey values", "rows", bernoulli.grey_values),
-    Check("outliers", "rows", scale.outliers),
-    Check("outside the training range", "both", scale.outside),
-    Check("levels stored as floats", "rows", scale.levels_as_floats),
-    Check("values out of reach", "rows", scale.unreachable),
+    Check("saturated Bernoulli", "rows", bernoulli.saturated, numbers=True),
+    Check("Bernoulli on grey values", "rows", bernoulli.grey_values, numbers=True),
+    Check("outliers", "rows", scale.outliers, numbers=True),
+    Check("outside the training range", "both", scale.outside, numbers=True),
+    Check("levels stored as floats", "rows", scale.levels_as_floats, numbers=True),
+    Check("values out of reach", "rows", scale.unreachable, numbers=True),
     Check("constant variables", "rows", duplicates.constant),
-    Check("duplicated variables", "rows", duplicates.equal_columns),
+    Check("duplicated variables", "rows", duplicates.equal_columns, numbers=True),
     Check("duplicated rows", "rows", duplicates.equal_rows),
     Check("leakage", "both", duplicates.shared_rows),
-    Check("near-copies", "both", neighbours.near_copies),
-    Check("validation beside training", "both", neighbours.neighbours_in_order),
+    Check("near-copies", "both", neighbours.near_copies, numbers=True),
+    Check("validation beside training", "both", neighbours.neighbours_in_order, numbers=True),
 )
 
 
@@ -88,7 +88,12 @@ def look(evidence: Evidence, *, slow: bool = True) -> Report:
         "rows": evidence.train is not None or evidence.held_out is not None,
         "both": evidence.train is not None and evidence.held_out is not None,
     }
-    made = [check for check in CHECKS if there[check.needs] and (slow or not check.slow)]
+    typed = evidence.run.model.likelihood.typed
+    made = [
+        check
+        for check in CHECKS
+        if there[check.needs] and (slow or not check.slow) and not (typed and check.numbers)
+    ]
     # What overflows or divides by nothing is compared with a threshold like any other number.
     with np.errstate(all="ignore"):
         found = [finding for check in made if (finding := check.look(evidence)) is not None]

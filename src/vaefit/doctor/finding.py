@@ -37,10 +37,12 @@ class Finding:
 class Check(NamedTuple):
     """One thing to look for; `look` returns what it found, or nothing.
 
-    A slow one compiles a program of its own, and is not made at the end of every fit.
+    A slow one compiles a program of its own, and is not made at the end of every fit; one of
+    `numbers` means something only where every variable is a plain number.
     """
 
     name: str
     needs: Needs
     look: Callable[[Evidence], Finding | None]
     slow: bool = False
+    numbers: bool = False

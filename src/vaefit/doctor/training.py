@@ -53,7 +53,8 @@ def _standard_error(values: Float[np.ndarray, " rows"]) -> float:
 def _gap_of_ppca(evidence: Evidence) -> float:
     """How much better pPCA fitted to the training rows does on them; 0 where it means nothing."""
     assert evidence.train is not None and evidence.held_out is not None
-    if evidence.run.model.likelihood.discrete:
+    likelihood = evidence.run.model.likelihood
+    if likelihood.discrete or likelihood.typed:
         return 0.0
     model = evidence.spectrum.ppca(evidence.run.model.posterior.latent_dim)
     held_out = evidence.held_out.thinned(len(evidence.some)).x + evidence.run.transform.quantum / 2

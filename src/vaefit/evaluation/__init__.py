@@ -2,7 +2,8 @@
 
 from vaefit.evaluation.annealing import Annealed, Annealing, Bracket, anneal, bracket
 from vaefit.evaluation.blocks import BLOCK
-from vaefit.evaluation.bound import Bound, Evaluator
+from vaefit.evaluation.bound import Bound, Evaluator, LogJacobian
+from vaefit.evaluation.conditional import completions
 from vaefit.evaluation.coverage import coverage, reconstruction_mse, why_no_intervals
 from vaefit.evaluation.importance import Likelihoods, importance_sample, why_undefined
 from vaefit.evaluation.latents import LatentUse, latent_use
@@ -17,8 +18,10 @@ __all__ = [
     "Evaluator",
     "LatentUse",
     "Likelihoods",
+    "LogJacobian",
     "anneal",
     "bracket",
+    "completions",
     "coverage",
     "importance_sample",
     "latent_use",

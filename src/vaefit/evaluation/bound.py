@@ -1,5 +1,6 @@
 """The ELBO of held-out rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -12,6 +13,8 @@ from vaefit.data import Visit
 from vaefit.evaluation.blocks import blocks
 from vaefit.evaluation.visit import visited
 from vaefit.model import VAE
+
+LogJacobian = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,18 @@ class Evaluator:
     """The ELBO of every row, exactly once, whatever the number of rows; one compiled program.
 
     Rows go through in blocks of one size, the last one padded. Noise comes from a fixed seed, so equal
-    weights give equal numbers. `visit` is the transform's, what one visit makes of x; `log_jacobian` takes
-    the density to the data's own scale.
+    weights give equal numbers. `visit` is the transform's, what one visit makes of x; `log_jacobian`
+    (of rows, one number each) takes the density to the data's own scale.
     """
 
     def __init__(
-        self, model: VAE, *, samples: int, seed: int, visit: Visit | None = None, log_jacobian: float = 0.0
+        self,
+        model: VAE,
+        *,
+        samples: int,
+        seed: int,
+        visit: Visit | None = None,
+        log_jacobian: LogJacobian | None = None,
     ) -> None:
         _, self._static = eqx.partition(model, eqx.is_inexact_array)
         self._samples, self._visit, self._log_jacobian = samples, visit, log_jacobian
@@ -52,7 +61,9 @@ class Evaluator:
             seen = visited(np.asarray(block), self._visit)
             terms = self._block(params, seen, jax.random.fold_in(self._key, number))
             found.append(np.asarray(terms, np.float64)[: rows.stop - rows.start])
-        return np.concatenate(found) - np.array([0.0, self._log_jacobian])
+            if self._log_jacobian is not None:
+                found[-1][:, 1] -= self._log_jacobian(seen[: rows.stop - rows.start])
+        return np.concatenate(found)
 
     def _terms_of_block(
         self, params: PyTree, x: Float[Array, "rows variables"], key: Key[Array, ""]

@@ -1,13 +1,13 @@
 """The Bernoulli likelihood for two-valued data."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 from numpyro import distributions as dist
 
-from vaefit.likelihoods._base import Likelihood
+from vaefit.likelihoods._base import Likelihood, Support
 
 # The probability given to what never happened in the data.
 _NEVER = 1e-3
@@ -24,7 +24,7 @@ class Bernoulli(Likelihood):
     """
 
     reference: ClassVar[str] = "Kingma & Welling 2013, arXiv:1312.6114"
-    support: ClassVar[Literal["real", "unit", "binary"]] = "unit"
+    support: ClassVar[Support] = "unit"
     discrete: ClassVar[bool] = True
 
     @property

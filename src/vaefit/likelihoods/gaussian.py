@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 from numpyro import distributions as dist
 
-from vaefit.likelihoods._base import Likelihood
+from vaefit.likelihoods._base import Likelihood, unconstrained
 from vaefit.options import option
 
 
@@ -87,4 +87,4 @@ class Gaussian(Likelihood):
 
     def _unconstrain(self, sd: Array) -> Array:
         above = jnp.maximum(sd - self.sigma_min, 1e-3 * self.sigma_min)
-        return above + jnp.log(-jnp.expm1(-above))
+        return unconstrained(above)

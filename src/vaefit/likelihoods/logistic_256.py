@@ -1,6 +1,6 @@
 """The discretised logistic likelihood for 8-bit pixels."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from numpyro import distributions as dist
 from numpyro.distributions import constraints
 
-from vaefit.likelihoods._base import Likelihood
+from vaefit.likelihoods._base import Likelihood, Support, unconstrained
 from vaefit.options import option
 
 STEP = 1 / 256
@@ -32,7 +32,7 @@ class Logistic256(Likelihood):
     """
 
     reference: ClassVar[str] = "Kingma et al. 2016, arXiv:1606.04934"
-    support: ClassVar[Literal["real", "unit", "binary"]] = "unit"
+    support: ClassVar[Support] = "unit"
     discrete: ClassVar[bool] = True
     levels: ClassVar[int | None] = 256
 
@@ -57,7 +57,7 @@ class Logistic256(Likelihood):
         location = jax.scipy.special.logit(jnp.clip(mean / (HIGHEST - LOWEST), 1e-3, 1 - 1e-3))
         log_scale = jnp.log(jnp.maximum(sd, STEP) * np.sqrt(3) / np.pi)
         above = jnp.maximum(log_scale - self.log_scale_min, 1e-2)
-        return self, jnp.concatenate([location, self.log_scale_min + above + jnp.log(-jnp.expm1(-above))])
+        return self, jnp.concatenate([location, self.log_scale_min + unconstrained(above)])
 
 
 class _DiscretisedLogistic(dist.Distribution):

@@ -1,0 +1,103 @@
+"""How a network is shown the cells of a table's row."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Key
+
+from vaefit.data import Variable
+from vaefit.networks._base import Activations, Network
+
+# Shown numbers beyond a few sds are drawn in: one stray value must not drown the others.
+_NEAR = 3.0
+
+
+class ShownCells(Network):
+    """A network that sees typed cells: numbers standardised, categories one by one, and which are missing.
+
+    `hide` is the share of cells, at most, that are hidden from it at each visit in training (each row's own
+    share is uniform up to it), so that it learns to do without any of them.
+    """
+
+    network: Network
+    variables: tuple[Variable, ...] = eqx.field(static=True)
+    hide: float = eqx.field(static=True, default=0.0)
+
+    def __call__(self, x: Float[Array, "*batch in"], key: Key[Array, ""] | None = None) -> Activations:
+        """Run the network on what is shown of x (NaN where missing); a key turns hiding and dropout on."""
+        seen = ~jnp.isnan(x)
+        if key is not None and self.hide > 0:
+            key, share_key, cell_key = jax.random.split(key, 3)
+            share = self.hide * jax.random.uniform(share_key, (*x.shape[:-1], 1))
+            seen &= jax.random.uniform(cell_key, x.shape) >= share
+        return self.network(shown(x, seen, self.variables), key)
+
+    def hidden_weights(self) -> tuple[Array, ...]:
+        """The network's."""
+        return self.network.hidden_weights()
+
+    def output_weights(self) -> tuple[Array, ...]:
+        """The network's."""
+        return self.network.output_weights()
+
+    def with_output_bias(self, bias: Float[Array, " out"]) -> "ShownCells":
+        """The same with this output bias of the network."""
+        return ShownCells(self.network.with_output_bias(bias), self.variables, self.hide)
+
+
+def shown_width(variables: tuple[Variable, ...]) -> int:
+    """How many numbers are shown of a row: those of its cells, and which of them are there."""
+    return sum(_size(variable) for variable in variables) + len(variables)
+
+
+def shown(
+    x: Float[Array, "*batch variables"],
+    seen: Bool[Array, "*batch variables"],
+    variables: tuple[Variable, ...],
+) -> Float[Array, "*batch shown"]:
+    """What a network is shown of cells; zeros for those that are not seen.
+
+    >>> x = jnp.array([2.0, 1.0])
+    >>> shown(x, x < 2, (Variable("real"), Variable("categorical", 3))).tolist()
+    [0.0, 0.0, 1.0, 0.0, 0.0, 1.0]
+    """
+    return jnp.concatenate([_numbers(x, seen, variables), seen.astype(x.dtype)], axis=-1)
+
+
+def shown_numbers(
+    x: Float[Array, "rows variables"], variables: tuple[Variable, ...]
+) -> Float[Array, "rows numbers"]:
+    """What is shown of cells, without which are there; a number's mean over the rows where it is missing."""
+    seen = ~jnp.isnan(x)
+    there = jnp.repeat(seen, np.array([_size(variable) for variable in variables]), axis=-1)
+    numbers = _numbers(x, seen, variables)
+    mean = jnp.sum(numbers, axis=0) / jnp.maximum(jnp.sum(there, axis=0), 1)
+    return jnp.where(there, numbers, mean)
+
+
+def _numbers(x: Array, seen: Array, variables: tuple[Variable, ...]) -> Array:
+    parts = [
+        jnp.where(seen[..., i : i + 1], _one(x[..., i : i + 1], variable), 0.0)
+        for i, variable in enumerate(variables)
+    ]
+    return jnp.concatenate(parts, axis=-1)
+
+
+def _size(variable: Variable) -> int:
+    return variable.levels if variable.kind == "categorical" else 1
+
+
+def _one(x: Float[Array, "*batch 1"], variable: Variable) -> Float[Array, "*batch size"]:
+    if variable.kind == "categorical":
+        return jnp.asarray(x == np.arange(variable.levels), x.dtype)
+    if variable.kind in ("binary", "ordinal"):
+        return 2 * x / max(variable.levels - 1, 1) - 1
+    if variable.kind == "positive":
+        x = jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
+    elif variable.kind == "count":
+        x = jnp.log1p(jnp.maximum(x, 0.0))
+    elif variable.kind == "proportion":
+        x = jnp.log(jnp.maximum(x, 1e-4)) - jnp.log(jnp.maximum(1 - x, 1e-4))
+    x = (x - variable.centre) / variable.spread
+    return _NEAR * jnp.arcsinh(x / _NEAR)
