@@ -54,6 +54,14 @@ class Terms(NamedTuple):
         """-distortion - rate, nats per datum."""
         return -self.distortion - self.rate
 
+    @property
+    def importance_weighted(self) -> Float[Array, " batch"]:
+        """log mean p(x|z) p(z) / q(z|x) over the samples, nats per datum; the ELBO if the likelihood is joint."""
+        if self.log_px.shape[0] != self.log_pz.shape[0]:
+            return self.elbo
+        log_weights = jnp.sum(self.log_px, axis=-1) + self.log_pz - self.log_qz
+        return jax.nn.logsumexp(log_weights, axis=0) - jnp.log(1.0 * log_weights.shape[0])
+
     def mean(self, per_row: Float[Array, " batch"]) -> Float[Array, ""]:
         """The mean over the rows that count."""
         return jnp.sum(per_row * self.rows) / jnp.maximum(jnp.sum(self.rows), 1.0)

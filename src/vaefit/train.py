@@ -138,7 +138,7 @@ class Trainer:
         self._log_jacobian = self._mean_log_jacobian()
         self.evaluator = Evaluator(
             self.model,
-            samples=self.plan.samples if self.model.likelihood.joint else self.plan.validation_samples,
+            samples=self._validation_samples(),
             seed=self.plan.seed,
             visit=self.plan.visit.noise,
             log_jacobian=self.plan.log_jacobian,
@@ -198,7 +198,7 @@ class Trainer:
         if self.validation is not None:
             bound = self.evaluator(self.last(), self.validation)
             record["validation"] = asdict(bound)
-            score = bound.elbo
+            score = bound.importance_weighted if self.objective.needs_each_sample else bound.elbo
         record["best"] = bool(score > progress.best_score)
         if record["best"]:
             progress.best_score, progress.best_epoch, progress.since_best = score, progress.epoch, 0
@@ -288,6 +288,13 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         return float(self.schedule(jnp.float32(step / self.steps_per_epoch))) * self.progress.rate_scale
+
+    def _validation_samples(self) -> int:
+        if self.model.likelihood.joint:
+            return self.plan.samples
+        # A bound that weighs samples is judged with as many as it is trained with.
+        least = self.plan.samples if self.objective.needs_each_sample else 1
+        return max(least, self.plan.validation_samples)
 
     def _mean_log_jacobian(self) -> float:
         plan = self.plan

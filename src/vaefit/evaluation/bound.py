@@ -19,11 +19,12 @@ LogJacobian = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Bound:
-    """The ELBO and its two terms, means over rows, nats per datum."""
+    """The ELBO, its two terms, and the importance-weighted bound; means over rows, nats per datum."""
 
     elbo: float
     rate: float
     distortion: float
+    importance_weighted: float
 
 
 class Evaluator:
@@ -50,24 +51,27 @@ class Evaluator:
 
     def __call__(self, model: VAE, x: Float[np.ndarray, "rows variables"]) -> Bound:
         """Means over the rows of `x`, summed in float64."""
-        per_row = self.rows(model, x).mean(axis=0)
-        rate, distortion = float(per_row[0]), float(per_row[1])
-        return Bound(elbo=-rate - distortion, rate=rate, distortion=distortion)
+        rate, distortion, tighter = (float(mean) for mean in self._rows(model, x).mean(axis=0))
+        return Bound(-rate - distortion, rate, distortion, tighter)
 
     def rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 2"]:
         """Rate and distortion of each row, nats; of a model, or of its arrays alone."""
+        return self._rows(model, x)[:, :2]
+
+    def _rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 3"]:
         params, found = eqx.filter(model, eqx.is_inexact_array), []
         for number, (rows, (block,)) in enumerate(blocks(x)):
             seen = visited(np.asarray(block), self._visit)
             terms = self._block(params, seen, jax.random.fold_in(self._key, number))
             found.append(np.asarray(terms, np.float64)[: rows.stop - rows.start])
             if self._log_jacobian is not None:
-                found[-1][:, 1] -= self._log_jacobian(seen[: rows.stop - rows.start])
+                log_jacobian = self._log_jacobian(seen[: rows.stop - rows.start])
+                found[-1] += log_jacobian[:, None] * np.array([0.0, -1.0, 1.0])
         return np.concatenate(found)
 
     def _terms_of_block(
         self, params: PyTree, x: Float[Array, "rows variables"], key: Key[Array, ""]
-    ) -> Float[Array, "rows 2"]:
+    ) -> Float[Array, "rows 3"]:
         model: VAE = eqx.combine(params, self._static)
         terms = model.terms(x, None, key, self._samples)
-        return jnp.stack([terms.rate, terms.distortion], axis=-1)
+        return jnp.stack([terms.rate, terms.distortion, terms.importance_weighted], axis=-1)

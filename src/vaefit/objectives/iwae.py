@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from vaefit.model import Terms
@@ -23,5 +21,4 @@ class Iwae(Objective):
     def __call__(self, terms: Terms, epoch: Float[Array, ""]) -> Float[Array, " batch"]:
         """The bound of each row."""
         del epoch
-        log_weights = jnp.sum(terms.log_px, axis=-1) + terms.log_pz - terms.log_qz
-        return jax.nn.logsumexp(log_weights, axis=0) - jnp.log(1.0 * log_weights.shape[0])
+        return terms.importance_weighted
