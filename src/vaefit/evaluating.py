@@ -210,7 +210,7 @@ def _likelihoods(
             f"{run.settings.likelihood}, with its {run.settings.samples} draws a row"
         )
         evaluator = Evaluator(
-            run.model, samples=run.settings.samples, seed=seed, log_jacobian=seen.log_jacobian
+            samples=run.settings.samples, seed=seed, log_jacobian=seen.log_jacobian
         )
         rate, distortion = evaluator.rows(run.model, seen.x).T
         return _Likelihoods(None, -rate - distortion, rate, None)

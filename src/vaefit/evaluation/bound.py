@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Float, Key
 
 from vaefit.data import Visit
 from vaefit.evaluation.blocks import blocks
@@ -32,31 +32,36 @@ class Evaluator:
     """
 
     def __init__(
-        self, model: VAE, *, samples: int, seed: int, visit: Visit | None = None, log_jacobian: float = 0.0
+        self, *, samples: int, seed: int, visit: Visit | None = None, log_jacobian: float = 0.0
     ) -> None:
-        _, self._static = eqx.partition(model, eqx.is_inexact_array)
         self._samples, self._visit, self._log_jacobian = samples, visit, log_jacobian
         self._key = jax.random.fold_in(jax.random.key(seed), 1)
-        self._block = jax.jit(self._terms_of_block)
 
-    def __call__(self, model: VAE, x: Float[np.ndarray, "rows variables"]) -> Bound:
-        """Means over the rows of `x`, summed in float64."""
-        per_row = self.rows(model, x).mean(axis=0)
-        rate, distortion = float(per_row[0]), float(per_row[1])
+    def __call__(
+        self,
+        model: VAE,
+        x: Float[np.ndarray, "rows variables"],
+        weights: Float[np.ndarray, " rows"] | None = None,
+    ) -> Bound:
+        """Means over the rows of `x`, weighted where there are weights, summed in float64."""
+        per_row = self.rows(model, x)
+        means = per_row.mean(axis=0) if weights is None else np.average(per_row, axis=0, weights=weights)
+        rate, distortion = float(means[0]), float(means[1])
         return Bound(elbo=-rate - distortion, rate=rate, distortion=distortion)
 
-    def rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 2"]:
-        """Rate and distortion of each row, nats; of a model, or of its arrays alone."""
-        params, found = eqx.filter(model, eqx.is_inexact_array), []
+    def rows(self, model: VAE, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 2"]:
+        """Rate and distortion of each row, nats."""
+        found = []
         for number, (rows, (block,)) in enumerate(blocks(x)):
-            seen = visited(np.asarray(block), self._visit)
-            terms = self._block(params, seen, jax.random.fold_in(self._key, number))
+            seen = jnp.asarray(visited(np.asarray(block), self._visit))
+            terms = _terms_of_block(model, seen, jax.random.fold_in(self._key, number), self._samples)
             found.append(np.asarray(terms, np.float64)[: rows.stop - rows.start])
         return np.concatenate(found) - np.array([0.0, self._log_jacobian])
 
-    def _terms_of_block(
-        self, params: PyTree, x: Float[Array, "rows variables"], key: Key[Array, ""]
-    ) -> Float[Array, "rows 2"]:
-        model: VAE = eqx.combine(params, self._static)
-        terms = model.terms(x, None, key, self._samples)
-        return jnp.stack([terms.rate, terms.distortion], axis=-1)
+
+@eqx.filter_jit
+def _terms_of_block(
+    model: VAE, x: Float[Array, "rows variables"], key: Key[Array, ""], samples: int
+) -> Float[Array, "rows 2"]:
+    terms = model.terms(x, None, key, samples)
+    return jnp.stack([terms.rate, terms.distortion], axis=-1)
