@@ -12,7 +12,7 @@ PATH = Path(__file__).parents[1] / "src" / "vaefit" / "estimator_parameters.py"
 # `random_state` stands for it.
 LEFT_OUT = {"seed"}
 
-HEAD = '''"""The parameters of the estimator: every setting, written out. Made by tests/estimator_parameters.py."""
+HEAD = '''"""The estimator's parameters: every setting, written out. Made by tests/estimator_parameters.py."""
 
 from collections.abc import Sequence
 from typing import Literal, TypeVar

@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -55,7 +55,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
     n_features_in_: int
     feature_names_in_: np.ndarray
 
-    def fit(self, X: object, y: object = None, sample_weight: object = None) -> Self:
+    def fit(self, X: object, y: object = None, sample_weight: object = None) -> "VAE":
         """Fit to rows; `sample_weight` weighs each row's share of the objective and of validation.
 
         A row of weight k counts as k equal rows in the objective; where training starts, and the scale of
@@ -68,7 +68,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
 
     def partial_fit(
         self, X: object, y: object = None, sample_weight: object = None, *, epochs: int = 1
-    ) -> Self:
+    ) -> "VAE":
         """Train on with these rows alone for some epochs, from the weights there are.
 
         The first call settles all else: scales, latent size, the start. Every row trains (none is kept for
@@ -184,7 +184,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
 
     def __getstate__(self) -> dict[str, Any]:
         """The run as the files of its folder: they hold no code, and later versions read them too."""
-        state: dict[str, Any] = dict(super().__getstate__())  # pyright: ignore[reportArgumentType, reportCallIssue]
+        found: Any = super().__getstate__()
+        state: dict[str, Any] = dict(found)
         if "run_" in state:
             state["run_"] = _packed(self.run_)
             del state["history_"]
@@ -205,7 +206,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
     def _display(self) -> Display:
         return Lines(self.verbose) if self.verbose else Silent()
 
-    def _fit(self, X: object, sample_weight: object, settings: dict[str, Any], seed: int) -> Self:
+    def _fit(self, X: object, sample_weight: object, settings: dict[str, Any], seed: int) -> "VAE":
         values = self._values(X, reset=True)
         rows, weights = self._weighted(values, sample_weight)
         limit = settings.pop("limit", None)
@@ -222,7 +223,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
             found.source["columns"] = self.feature_names_in_.tolist()
         return self._keep(found)
 
-    def _keep(self, found: Run) -> Self:
+    def _keep(self, found: Run) -> "VAE":
         self.run_, self.history_ = found, found.history
         self.latent_dim_ = found.model.posterior.latent_dim
         return self

@@ -1,4 +1,4 @@
-"""The parameters of the estimator: every setting, written out. Made by tests/estimator_parameters.py."""
+"""The estimator's parameters: every setting, written out. Made by tests/estimator_parameters.py."""
 
 from collections.abc import Sequence
 from typing import Literal, TypeVar
