@@ -191,6 +191,22 @@ def test_one_trace_whatever_the_chunks_and_the_short_batch(monkeypatch: pytest.M
     assert traces["loss"] == 2
 
 
+def test_equal_programs_are_one_and_others_are_not() -> None:
+    pixels = [
+        transform_from_dict({"kind": "pixels", "shape": [2, 3], "levels": levels, "dequantise": True})
+        for levels in (256, 256, 4)
+    ]
+    settings = Settings.of(likelihood="gaussian", latent_dim=2)
+    model = build_model(settings, DIM, jax.random.key(0))
+    first, same, other = (build_trainer(settings, p, model, rows()).program for p in pixels)
+    assert first == same and hash(first) == hash(same) and first != other
+    values = {"beta": 2.0, "learning_rate": 0.1, "samples": 2, "adam_b1": 0.8, "mean_l1": 1.0}
+    for name, value in values.items():
+        changed = build_trainer(settings.with_(**{name: value}), pixels[0], model, rows())
+        assert changed.program != first, name
+    assert build_trainer(settings, pixels[0], model, rows(131)).program != first
+
+
 def test_whole_weights_are_repeated_rows() -> None:
     """One batch of weighted rows has the loss, gradient and sums of the rows repeated; padding is nothing."""
     x, counts = rows(30), np.arange(30) % 4
@@ -255,7 +271,7 @@ def test_beta_and_warm_up_weigh_the_rate() -> None:
 @pytest.mark.parametrize("n", [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 5])
 def test_evaluation_takes_every_row_once(n: int) -> None:
     model = trainer().model
-    evaluate = Evaluator(samples=2, seed=0)
+    evaluate = Evaluator(model, samples=2, seed=0)
     x = rows(n)
     per_row = evaluate.rows(model, x)
     assert per_row.shape == (n, 2)
@@ -265,8 +281,8 @@ def test_evaluation_takes_every_row_once(n: int) -> None:
 
 def test_evaluation_counts_the_jacobian() -> None:
     model, x = trainer().model, rows(20)
-    plain = Evaluator(samples=2, seed=0)(model, x)
-    scaled = Evaluator(samples=2, seed=0, log_jacobian=-3.0)(model, x)
+    plain = Evaluator(model, samples=2, seed=0)(model, x)
+    scaled = Evaluator(model, samples=2, seed=0, log_jacobian=-3.0)(model, x)
     assert scaled.elbo == pytest.approx(plain.elbo - 3.0)
     assert scaled.rate == plain.rate
 
@@ -276,7 +292,7 @@ def test_evaluation_draws_pixels_with_their_grey_values_and_always_the_same() ->
     model = build_model(settings, 1, jax.random.key(0))
     model = eqx.tree_at(lambda m: m.decoder, model, model.decoder.with_output_bias(jnp.ones(1)))
     grey = np.linspace(0.2, 0.4, 3000, dtype=np.float32)[:, None]  # equal rows have equal noise
-    evaluator = Evaluator(samples=1, seed=0, visit=Binarise((1,), 255.0).visit)
+    evaluator = Evaluator(model, samples=1, seed=0, visit=Binarise((1,), 255.0).visit)
     distortion = evaluator.rows(model, grey)[:, 1]
     drawn = np.log1p(np.e) - distortion  # -log p(x) = log(1 + e^b) - x b, here b = 1
     np.testing.assert_allclose(drawn, np.round(drawn), atol=1e-5)
@@ -287,7 +303,7 @@ def test_evaluation_draws_pixels_with_their_grey_values_and_always_the_same() ->
 def test_training_draws_pixels_afresh_at_every_visit() -> None:
     grey = np.full((40, DIM), 0.5, np.float32)
     training = trainer(grey, likelihood="bernoulli", decoder_layers=(), epochs=4)
-    visit = TrainingVisit(Binarise((DIM,), 255.0).visit)
-    training.program = dataclasses.replace(training.program, visit=visit)
+    plan = dataclasses.replace(training.plan, visit=TrainingVisit(Binarise((DIM,), 255.0).visit))
+    training = dataclasses.replace(training, plan=plan)
     losses = [record["distortion"] for record in run(training)]
     assert len(set(losses)) == 4

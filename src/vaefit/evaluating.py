@@ -209,7 +209,9 @@ def _likelihoods(
             f"no log-likelihood and no bits/dim: {why}; the ELBO is that of likelihood "
             f"{run.settings.likelihood}, with its {run.settings.samples} draws a row"
         )
-        evaluator = Evaluator(samples=run.settings.samples, seed=seed, log_jacobian=seen.log_jacobian)
+        evaluator = Evaluator(
+            run.model, samples=run.settings.samples, seed=seed, log_jacobian=seen.log_jacobian
+        )
         rate, distortion = evaluator.rows(run.model, seen.x).T
         return _Likelihoods(None, -rate - distortion, rate, None)
     progress = partial(display.working, "log-likelihood")

@@ -6,9 +6,9 @@ validation, history, the learning rate's plateau, early stopping, and the choice
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -152,8 +152,10 @@ class Trainer:
             rows=len(self.x),
             batch_size=self._batch_size,
         )
+        self._chunk, self._order_of = _compiled(self.program)
         self._seconds_per_step = 0.0
         self.evaluator = Evaluator(
+            self.model,
             samples=self.plan.samples if self.model.likelihood.joint else self.plan.validation_samples,
             seed=self.plan.seed,
             visit=self.plan.visit.noise,
@@ -196,13 +198,13 @@ class Trainer:
         self._finish_epoch(watcher, record)
 
     def _order(self, epoch: int) -> Int[Array, " padded"]:
-        return self.program.order(self._order_key, epoch)
+        return self._order_of(self._order_key, epoch)
 
     def _timed_chunk(self, order: Array, start: int, stop: int) -> None:
         began = time.perf_counter()
         rate_scale = jnp.float32(self.progress.rate_scale)
         self.state = jax.block_until_ready(
-            self.program.chunk(
+            self._chunk(
                 self.state,
                 (self._data, self._weights),
                 order,
@@ -346,7 +348,6 @@ class Program:
         """Steps an epoch, the short last batch included."""
         return -(-self.rows // self.batch_size)
 
-    @partial(jax.jit, static_argnums=0)
     def order(self, key: Key[Array, ""], epoch: Int[Array, ""]) -> Int[Array, " padded"]:
         """Which row comes when in an epoch; -1 is padding."""
         slots = self.steps_per_epoch * self.batch_size
@@ -355,7 +356,6 @@ class Program:
             order = jax.random.permutation(jax.random.fold_in(key, epoch), order)
         return jnp.pad(order, (0, slots - self.rows), constant_values=-1)
 
-    @partial(jax.jit, static_argnums=0, donate_argnums=1)
     def chunk(
         self,
         state: State,
@@ -463,6 +463,12 @@ class Program:
             for number, (name, _, penalty) in enumerate(self.penalties)
         }
         return terms, costs
+
+
+@lru_cache(maxsize=64)
+def _compiled(program: Program) -> tuple[Callable[..., State], Callable[..., Array]]:
+    """A program's chunk of steps, which overwrites its state, and its order of rows."""
+    return jax.jit(program.chunk, donate_argnums=0), jax.jit(program.order)
 
 
 def _all_finite(tree: PyTree) -> Array:

@@ -1,12 +1,14 @@
 """The ELBO of held-out rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, PyTree
 
 from vaefit.data import Visit
 from vaefit.evaluation.blocks import blocks
@@ -32,10 +34,12 @@ class Evaluator:
     """
 
     def __init__(
-        self, *, samples: int, seed: int, visit: Visit | None = None, log_jacobian: float = 0.0
+        self, model: VAE, *, samples: int, seed: int, visit: Visit | None = None, log_jacobian: float = 0.0
     ) -> None:
-        self._samples, self._visit, self._log_jacobian = samples, visit, log_jacobian
+        _, static = eqx.partition(model, eqx.is_inexact_array)
+        self._visit, self._log_jacobian = visit, log_jacobian
         self._key = jax.random.fold_in(jax.random.key(seed), 1)
+        self._block = _compiled(static, samples)
 
     def __call__(
         self,
@@ -49,19 +53,25 @@ class Evaluator:
         rate, distortion = float(means[0]), float(means[1])
         return Bound(elbo=-rate - distortion, rate=rate, distortion=distortion)
 
-    def rows(self, model: VAE, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 2"]:
-        """Rate and distortion of each row, nats."""
-        found = []
+    def rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 2"]:
+        """Rate and distortion of each row, nats; of a model, or of its arrays alone."""
+        params, found = eqx.filter(model, eqx.is_inexact_array), []
         for number, (rows, (block,)) in enumerate(blocks(x)):
-            seen = jnp.asarray(visited(np.asarray(block), self._visit))
-            terms = _terms_of_block(model, seen, jax.random.fold_in(self._key, number), self._samples)
+            seen = visited(np.asarray(block), self._visit)
+            terms = self._block(params, seen, jax.random.fold_in(self._key, number))
             found.append(np.asarray(terms, np.float64)[: rows.stop - rows.start])
         return np.concatenate(found) - np.array([0.0, self._log_jacobian])
 
 
-@eqx.filter_jit
-def _terms_of_block(
-    model: VAE, x: Float[Array, "rows variables"], key: Key[Array, ""], samples: int
-) -> Float[Array, "rows 2"]:
-    terms = model.terms(x, None, key, samples)
-    return jnp.stack([terms.rate, terms.distortion], axis=-1)
+@lru_cache(maxsize=64)
+def _compiled(static: PyTree, samples: int) -> Callable[..., Float[Array, "rows 2"]]:
+    """Rate and distortion of a block of rows; one program for all models of a make."""
+
+    def terms_of_block(
+        params: PyTree, x: Float[Array, "rows variables"], key: Key[Array, ""]
+    ) -> Float[Array, "rows 2"]:
+        model: VAE = eqx.combine(params, static)
+        terms = model.terms(x, None, key, samples)
+        return jnp.stack([terms.rate, terms.distortion], axis=-1)
+
+    return jax.jit(terms_of_block)
