@@ -94,6 +94,6 @@ def test_weight_decay_leaves_biases_alone() -> None:
 )
 def test_schedules(name: str, epoch: float, expected: float) -> None:
     rate = build_schedule(
-        name, learning_rate=1e-2, final_rate=1e-4, epochs=10, stages=[(3.0, 5e-3), (8.0, 2e-3)]
+        name, learning_rate=1e-2, final_rate=1e-4, epochs=10, stages=((3.0, 5e-3), (8.0, 2e-3))
     )
     assert float(rate(jnp.asarray(epoch))) == pytest.approx(expected, rel=1e-5)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -17,7 +18,7 @@ from vaefit.errors import TrainingError
 from vaefit.evaluation import BLOCK, Evaluator
 from vaefit.model import VAE
 from vaefit.settings import Settings
-from vaefit.train import Trainer
+from vaefit.train import Program, Trainer
 from vaefit.visits import TrainingVisit
 
 DIM = 6
@@ -46,7 +47,13 @@ def rows(n: int = 130, seed: int = 0) -> np.ndarray:
     return (rng.normal(size=(n, 2)) @ plane + 0.1 * rng.normal(size=(n, DIM))).astype(np.float32)
 
 
-def trainer(x: np.ndarray | None = None, validation: np.ndarray | None = None, **given: Any) -> Trainer:
+def trainer(
+    x: np.ndarray | None = None,
+    validation: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    validation_weights: np.ndarray | None = None,
+    **given: Any,
+) -> Trainer:
     chosen = {
         "likelihood": "gaussian",
         "latent_dim": 2,
@@ -63,7 +70,7 @@ def trainer(x: np.ndarray | None = None, validation: np.ndarray | None = None, *
     transform = transform_from_dict({"kind": "identity", "shape": [DIM]})
     x = rows() if x is None else x
     model = build_model(settings, DIM, jax.random.key(settings.seed))
-    return build_trainer(settings, transform, model, x, validation)
+    return build_trainer(settings, transform, model, x, validation, weights, validation_weights)
 
 
 def run(training: Trainer) -> list[dict[str, Any]]:
@@ -156,31 +163,85 @@ def test_the_short_last_batch_is_trained_on_like_any_other() -> None:
     training = trainer(kl="analytic", mean_l1=0.1, sigma="fixed", start="random")
     key = jax.random.key(0)
     params = training.state.params
-    with_padding, sums = training.loss(params, padded, counts, jnp.zeros(()), key)
-    other, _ = training.loss(params, x, counts, jnp.zeros(()), key)
+    with_padding, sums = training.program.loss(params, padded, counts, jnp.zeros(()), key)
+    other, _ = training.program.loss(params, x, counts, jnp.zeros(()), key)
     assert float(with_padding) == pytest.approx(float(other), rel=1e-6)
     assert float(sums.rows) == 30
-    full, _ = training.loss(params, x, jnp.ones(50), jnp.zeros(()), key)
+    full, _ = training.program.loss(params, x, jnp.ones(50), jnp.zeros(()), key)
     assert float(full) != pytest.approx(float(other), rel=1e-3)
 
 
 def test_one_trace_whatever_the_chunks_and_the_short_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    training = trainer(epochs=5, validation=rows(40, seed=1))
     traces = {"loss": 0}
-    original = Trainer.loss
+    original = Program.loss
 
-    def counted(self: Trainer, *args: Any) -> Any:
+    def counted(self: Program, *args: Any) -> Any:
         traces["loss"] += 1
         return original(self, *args)
 
-    monkeypatch.setattr(Trainer, "loss", counted)
-    run(training)
+    monkeypatch.setattr(Program, "loss", counted)
+    x, validation = rows(131), rows(40, seed=1)
+    run(trainer(x, epochs=5, validation=validation))
     assert traces["loss"] == 1
+    # Other data and another seed, but the same program.
+    run(trainer(-x, epochs=5, validation=validation, seed=3))
+    assert traces["loss"] == 1
+    run(trainer(x, epochs=1, validation=validation, weights=np.arange(131.0)))
+    run(trainer(x, epochs=1, validation=validation, weights=np.ones(131)))
+    assert traces["loss"] == 2
+
+
+def test_equal_programs_are_one_and_others_are_not() -> None:
+    pixels = [
+        transform_from_dict({"kind": "pixels", "shape": [2, 3], "levels": levels, "dequantise": True})
+        for levels in (256, 256, 4)
+    ]
+    settings = Settings.of(likelihood="gaussian", latent_dim=2)
+    model = build_model(settings, DIM, jax.random.key(0))
+    first, same, other = (build_trainer(settings, p, model, rows()).program for p in pixels)
+    assert first == same and hash(first) == hash(same) and first != other
+    values = {"beta": 2.0, "learning_rate": 0.1, "samples": 2, "adam_b1": 0.8, "mean_l1": 1.0}
+    for name, value in values.items():
+        changed = build_trainer(settings.with_(**{name: value}), pixels[0], model, rows())
+        assert changed.program != first, name
+    assert build_trainer(settings, pixels[0], model, rows(131)).program != first
+
+
+def test_whole_weights_are_repeated_rows() -> None:
+    """One batch of weighted rows has the loss, gradient and sums of the rows repeated; padding is nothing."""
+    x, counts = rows(30), np.arange(30) % 4
+    training = trainer(x, kl="analytic", sigma="fixed")
+    # Latents without noise, which would be another for every row.
+    still = training.model.encoder.with_output_bias(jnp.asarray([0.0, 0.0, -30.0, -30.0]))
+    model = eqx.tree_at(lambda m: m.encoder, training.model, still)
+    params, key, epoch = eqx.filter(model, eqx.is_inexact_array), jax.random.key(0), jnp.zeros(())
+    present, scaled = jnp.asarray(counts > 0, jnp.float32), jnp.asarray(counts / counts[counts > 0].mean())
+    loss = jax.value_and_grad(training.program.loss, has_aux=True)
+    (value, sums), gradient = loss(params, jnp.asarray(x), present, epoch, key, scaled.astype(jnp.float32))
+    again = jnp.asarray(x.repeat(counts, axis=0))
+    (expected, many), slope = loss(params, again, jnp.ones(len(again)), epoch, key)
+    assert float(value) == pytest.approx(float(expected), rel=1e-6)
+    assert float(sums.distortion / sums.rows) == pytest.approx(float(many.distortion / many.rows), rel=1e-6)
+    for ours, theirs in zip(jax.tree.leaves(gradient), jax.tree.leaves(slope), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_row_without_weight_is_not_there_and_validation_is_weighted_too() -> None:
+    x, validation = rows(50), rows(40, seed=1)
+    weights = np.repeat([1.0, 0.0], 25)
+    spoilt = np.where(weights[:, None] > 0, x, x[:1] + 5.0)
+    held = {"validation": validation, "validation_weights": np.repeat([2.0, 0.0], 20)}
+    one = run(trainer(x, weights=weights, epochs=2, **held))
+    other = run(trainer(spoilt, weights=weights, epochs=2, **held))
+    assert [r["validation"] for r in one] == [r["validation"] for r in other]
+    assert one[1]["elbo"] == other[1]["elbo"]
+    cut = run(trainer(x, weights=weights, epochs=2, validation=validation[:20]))
+    assert one[2]["validation"]["elbo"] == pytest.approx(cut[2]["validation"]["elbo"], rel=1e-6)
 
 
 def test_a_step_that_is_not_finite_changes_nothing_and_is_counted() -> None:
     training = trainer()
-    step = jax.jit(training.step)
+    step = jax.jit(partial(training.program.step, step_key=training.step_key))
     bad = jnp.asarray(rows(50)).at[7, 2].set(jnp.nan)
     after = step(training.state, bad, jnp.ones(50), jnp.float32(1))
     assert int(after.skipped) == int(after.failing) == 1
@@ -212,7 +273,7 @@ def test_evaluation_takes_every_row_once(n: int) -> None:
     model = trainer().model
     evaluate = Evaluator(model, samples=2, seed=0)
     x = rows(n)
-    per_row = evaluate.rows(eqx.filter(model, eqx.is_inexact_array), x)
+    per_row = evaluate.rows(model, x)
     assert per_row.shape == (n, 2)
     rate = model.terms(jnp.asarray(x), None, jax.random.key(0), 1).kl
     np.testing.assert_allclose(per_row[:, 0], rate, rtol=1e-4, atol=1e-6)
@@ -221,7 +282,7 @@ def test_evaluation_takes_every_row_once(n: int) -> None:
 def test_evaluation_counts_the_jacobian() -> None:
     model, x = trainer().model, rows(20)
     plain = Evaluator(model, samples=2, seed=0)(model, x)
-    scaled = Evaluator(model, samples=2, seed=0, log_jacobian=-3.0)(model, x)
+    scaled = Evaluator(model, samples=2, seed=0, log_jacobian=lambda x: np.full(len(x), -3.0))(model, x)
     assert scaled.elbo == pytest.approx(plain.elbo - 3.0)
     assert scaled.rate == plain.rate
 
@@ -232,17 +293,17 @@ def test_evaluation_draws_pixels_with_their_grey_values_and_always_the_same() ->
     model = eqx.tree_at(lambda m: m.decoder, model, model.decoder.with_output_bias(jnp.ones(1)))
     grey = np.linspace(0.2, 0.4, 3000, dtype=np.float32)[:, None]  # equal rows have equal noise
     evaluator = Evaluator(model, samples=1, seed=0, visit=Binarise((1,), 255.0).visit)
-    params = eqx.filter(model, eqx.is_inexact_array)
-    distortion = evaluator.rows(params, grey)[:, 1]
+    distortion = evaluator.rows(model, grey)[:, 1]
     drawn = np.log1p(np.e) - distortion  # -log p(x) = log(1 + e^b) - x b, here b = 1
     np.testing.assert_allclose(drawn, np.round(drawn), atol=1e-5)
     assert drawn.mean() == pytest.approx(0.3, abs=0.04)
-    np.testing.assert_array_equal(evaluator.rows(params, grey)[:, 1], distortion)
+    np.testing.assert_array_equal(evaluator.rows(model, grey)[:, 1], distortion)
 
 
 def test_training_draws_pixels_afresh_at_every_visit() -> None:
     grey = np.full((40, DIM), 0.5, np.float32)
     training = trainer(grey, likelihood="bernoulli", decoder_layers=(), epochs=4)
-    training.plan = dataclasses.replace(training.plan, visit=TrainingVisit(Binarise((DIM,), 255.0).visit))
+    plan = dataclasses.replace(training.plan, visit=TrainingVisit(Binarise((DIM,), 255.0).visit))
+    training = dataclasses.replace(training, plan=plan)
     losses = [record["distortion"] for record in run(training)]
     assert len(set(losses)) == 4

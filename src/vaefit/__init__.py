@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vaefit.data import Dataset, read
     from vaefit.doctor import Finding, examine
     from vaefit.errors import DataError, RunError, SettingsError, ShapeError, TrainingError, VaefitError
+    from vaefit.estimator import VAE
     from vaefit.evaluating import Evaluation, evaluate
     from vaefit.fitting import fit
     from vaefit.probing import Probe, probe
@@ -38,6 +39,7 @@ _HOMES = {
     "VaefitError": "errors",
     "Comparison": "comparing",
     "compare": "comparing",
+    "VAE": "estimator",
     "Evaluation": "evaluating",
     "evaluate": "evaluating",
     "Finding": "doctor",
@@ -51,6 +53,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "VAE",
     "Certificate",
     "Comparison",
     "DataError",

@@ -65,7 +65,7 @@ def build_schedule_of(settings: Settings) -> Schedule:
         learning_rate=settings.learning_rate,
         final_rate=settings.final_rate,
         epochs=settings.schedule_epochs or settings.epochs,
-        stages=settings.stage_list() if settings.schedule == "staged" else [],
+        stages=tuple(settings.stage_list()) if settings.schedule == "staged" else (),
     )
 
 
@@ -109,6 +109,8 @@ def build_trainer(
     model: VAE,
     x: Float[np.ndarray, "rows variables"],
     validation: Float[np.ndarray, "held_out variables"] | None = None,
+    weights: Float[np.ndarray, " rows"] | None = None,
+    validation_weights: Float[np.ndarray, " held_out"] | None = None,
 ) -> Trainer:
     """The training that the settings describe, of a model on rows as the network takes them.
 
@@ -130,6 +132,8 @@ def build_trainer(
         plan=build_plan(settings, transform),
         x=x,
         validation=validation,
+        weights=weights,
+        validation_weights=validation_weights,
     )
 
 

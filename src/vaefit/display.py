@@ -1,5 +1,6 @@
 """What a fit, or other long work, tells while it goes on, to whoever shows it."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -41,3 +42,23 @@ class Silent:
     def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any]) -> None: ...
 
     def on_epoch(self, record: Mapping[str, Any]) -> None: ...
+
+
+class Lines(Silent):
+    """Plain lines on standard error: every notice, and every `every`-th epoch."""
+
+    def __init__(self, every: int = 1) -> None:
+        self._every = max(1, int(every))
+
+    def notice(self, message: str) -> None:
+        self._say(message)
+
+    def on_epoch(self, record: Mapping[str, Any]) -> None:
+        if record["epoch"] % self._every:
+            return
+        bounds = {"elbo": record, "validation elbo": record.get("validation", {})}
+        numbers = ", ".join(f"{name} {b['elbo']:.3f}" for name, b in bounds.items() if "elbo" in b)
+        self._say(f"epoch {record['epoch']}: {numbers}")
+
+    def _say(self, line: str) -> None:
+        print(f"vaefit: {line}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from vaefit.folder import README, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
 from vaefit.networks import shown_numbers
-from vaefit.reading import read_and_split
+from vaefit.reading import read_and_split, split_weights
 from vaefit.run import Run
 from vaefit.settings import Settings
 from vaefit.settle import Settled, check_support, parse_share, settle
@@ -39,6 +39,7 @@ def fit(
     force: bool = False,
     init_from: str | Path | None = None,
     tensorboard: bool = False,
+    weights: Float[np.ndarray, " rows"] | None = None,
     display: Display | None = None,
     **settings: Any,
 ) -> Run:
@@ -47,7 +48,7 @@ def fit(
     `settings` are those of `vaefit fit --help`, on top of the recipe's. With `out` the run folder is written
     as training goes on, and pictures at its end. With `init_from` training starts at another run's weights,
     and its settings (but for those of its data) stand in for the recipe's. With `tensorboard` the run folder
-    has event files too.
+    has event files too. With `weights`, positive, a row counts in training and validation as that many.
 
     Raises:
         VaefitError: the data or a setting cannot be used, or training came to nothing; the message says why.
@@ -65,7 +66,9 @@ def fit(
         check_out(folder, rows, force)
     elif tensorboard:
         raise SettingsError("tensorboard writes into the run folder, found no out; give out, a folder")
-    fitted, trainer, shown = prepare(rows, recipe=recipe, init_from=init_from, display=display, **settings)
+    fitted, trainer, shown = prepare(
+        rows, recipe=recipe, init_from=init_from, weights=weights, display=display, **settings
+    )
     journal = Journal(fitted, display)
     if folder is not None:
         journal.begin(folder)
@@ -97,7 +100,13 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    rows: object, *, recipe: str, init_from: str | Path | None, display: Display, **settings: Any
+    rows: object,
+    *,
+    recipe: str,
+    init_from: str | Path | None,
+    display: Display,
+    weights: Float[np.ndarray, " rows"] | None = None,
+    **settings: Any,
 ) -> Prepared:
     """All that `fit` does before training: data read, settings settled, model built; nothing is written.
 
@@ -114,9 +123,60 @@ def prepare(
     train_rows, held_out = read_and_split(rows, chosen, display)
     settled = settle(chosen, train_rows, set(settings))
     fitted, trainer, notices = _prepare(settled, train_rows, held_out, earlier)
+    if weights is not None:
+        trainer = _weighted(trainer, weights, chosen)
     for message in (*settled.notices, *notices):
         display.notice(message)
     return Prepared(fitted, trainer, train_rows if held_out is None else held_out)
+
+
+def train_on(
+    fitted: Run,
+    rows: object,
+    *,
+    epochs: int,
+    seed: int,
+    weights: Float[np.ndarray, " rows"] | None = None,
+    display: Display | None = None,
+) -> Run:
+    """A run trained on from its weights, with these rows alone, at its learning rate; nothing is written.
+
+    Every row trains, the optimiser starts anew, and the weights after the last step are kept.
+
+    Raises:
+        VaefitError: the rows are not like those fitted, or training came to nothing.
+    """
+    display, dataset = display or Silent(), fitted.dataset(rows)
+    alone = {"schedule": "constant", "stages": (), "validation": "0", "early_stopping": 0}
+    settings = fitted.settings.with_(epochs=epochs, seed=seed, **alone)
+    x = _forward(fitted.transform, dataset)
+    check_support(settings, x, dataset.source)
+    trainer = build_trainer(settings, fitted.transform, fitted.model, x, weights=weights)
+    trainer.names = dataset.names
+    journal = Journal(replace(fitted, folder=None), display)
+    display.started(epochs)
+    trainer.run(journal)
+    return replace(
+        fitted,
+        model=trainer.kept(),
+        folder=None,
+        history=_joined(fitted.history, journal.history),
+        summary={},
+    )
+
+
+def _joined(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Epochs and steps counted on from the records before."""
+    done = before[-1] if before else {"epoch": 0, "step": 0}
+    return before + [{**r, **{name: done[name] + r[name] for name in ("epoch", "step")}} for r in after]
+
+
+def _weighted(trainer: Trainer, weights: Float[np.ndarray, " rows"], settings: Settings) -> Trainer:
+    n = len(trainer.x)
+    if trainer.validation is not None and parse_share(settings.validation) is not None:
+        n += len(trainer.validation)
+    train, held_out = split_weights(weights, settings, n)
+    return replace(trainer, weights=train, validation_weights=held_out)
 
 
 def check_out(folder: Path, rows: object, force: bool) -> None:

@@ -87,4 +87,3 @@ def _summary(drawn: Float[np.ndarray, "draws cells"], kind: str, level: float) -
         return best, best, best
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return drawn.mean(axis=0, dtype=np.float64), low, high
-

@@ -60,7 +60,6 @@ class Journal:
         except OSError as problem:
             raise RunError(f"cannot write to {folder}: {problem.strerror}; choose another --out") from None
         self.fitted.save(folder)
-        write_atomically(folder / HISTORY, "")
 
     def take_up(self, trainer: Trainer) -> None:
         """Put a trainer where the folder's checkpoint left it, and the history with it.
@@ -173,9 +172,9 @@ def _progress(saved: dict[str, Any], folder: Path) -> Progress:
 
 
 def fingerprint(trainer: Trainer) -> str:
-    """A short hash of the training and validation rows as the network sees them."""
+    """A short hash of the training and validation rows as the network sees them, and of their weights."""
     digest = hashlib.sha256()
-    for x in (trainer.x, trainer.validation):
+    for x in (trainer.x, trainer.validation, trainer.weights, trainer.validation_weights):
         if x is not None:
             digest.update(repr(x.shape).encode())
             digest.update(np.ascontiguousarray(x).data)

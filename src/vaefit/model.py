@@ -56,7 +56,7 @@ class Terms(NamedTuple):
 
     @property
     def importance_weighted(self) -> Float[Array, " batch"]:
-        """log mean p(x|z) p(z) / q(z|x) over the samples, nats per datum; the ELBO if the likelihood is joint."""
+        """log mean p(x|z) p(z) / q(z|x) over the samples, nats per datum; the ELBO of a joint likelihood."""
         if self.log_px.shape[0] != self.log_pz.shape[0]:
             return self.elbo
         log_weights = jnp.sum(self.log_px, axis=-1) + self.log_pz - self.log_qz

@@ -1,6 +1,7 @@
 """Optax chains and learning-rate schedules from settings."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Literal
 
 import jax
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float, PyTree
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 
 
+@cache
 def build_optimizer(
     name: Literal["adam", "adamw", "rmsprop", "adagrad", "sgd"],
     *,
@@ -26,6 +28,8 @@ def build_optimizer(
     clip_norm: float = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
     """An optimiser whose `update` takes the learning rate of this step as `learning_rate`.
+
+    Equal arguments give the same object, and so programs that are compiled once.
 
     With `rmsprop`, `accumulator_start=1` and momentum it is TensorFlow's RMSProp: the mean square starts
     at one, epsilon is inside the root, and the learning rate is inside the momentum.
@@ -55,13 +59,14 @@ def build_optimizer(
     return optax.chain(*(step for step in steps if step is not None))
 
 
+@cache
 def build_schedule(
     name: Literal["constant", "staged", "exponential", "cosine", "plateau"],
     *,
     learning_rate: float,
     final_rate: float,
     epochs: int,
-    stages: list[tuple[float, float]],
+    stages: tuple[tuple[float, float], ...],
 ) -> Schedule:
     r"""The learning rate as a function of the epoch (which has a fraction).
 
@@ -69,7 +74,7 @@ def build_schedule(
     $r_1 + (r_0 - r_1)(1 + \cos \pi t)/2$; staged: the rate of the last stage begun. Plateau is constant here:
     `train` lowers it by its own factor.
 
-    >>> rate = build_schedule("exponential", learning_rate=1.0, final_rate=0.01, epochs=10, stages=[])
+    >>> rate = build_schedule("exponential", learning_rate=1.0, final_rate=0.01, epochs=10, stages=())
     >>> float(rate(jnp.asarray(5.0)))
     0.1
     """

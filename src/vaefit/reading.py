@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from vaefit import data
 from vaefit.data import Dataset
 from vaefit.display import Display
-from vaefit.errors import DataError
+from vaefit.errors import DataError, SettingsError
 from vaefit.run import Run
 from vaefit.settings import Settings
 from vaefit.settle import parse_share, parse_size
@@ -76,3 +76,25 @@ def positions(
     if share is None or settings.validation_by == "group":
         return None
     return data.split(Dataset(np.empty((n, 1)), (1,)), share, settings.validation_by, settings.seed)
+
+
+def split_weights(
+    weights: Float[np.ndarray, " rows"], settings: Settings, n: int
+) -> tuple[Float[np.ndarray, " train"], Float[np.ndarray, " held_out"] | None]:
+    """Weights of `n` rows as `read_and_split` splits the rows; None: validation rows weigh alike.
+
+    Raises:
+        DataError: there is not one positive number for each row.
+        SettingsError: whole groups are held out.
+    """
+    if weights.shape != (n,):
+        raise DataError(f"expected one weight for each of {n} rows, found {weights.shape[0]}")
+    if not (np.isfinite(weights) & (weights > 0)).all():
+        raise DataError("expected positive weights; leave rows without weight out")
+    if parse_share(settings.validation) is None:
+        return weights, None
+    places = positions(settings, n)
+    if places is None:
+        raise SettingsError("weights of rows go with validation_by block or random, found group")
+    kept, held = places
+    return weights[kept], weights[held] if len(held) else None

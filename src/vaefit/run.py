@@ -24,6 +24,7 @@ from vaefit.data import Dataset, Transform
 from vaefit.errors import RunError, SettingsError
 from vaefit.folder import (
     FORMAT,
+    HISTORY,
     SETTINGS,
     TRANSFORM,
     WEIGHTS,
@@ -165,7 +166,7 @@ class Run:
         return _load_model(settings, self.transform, self.folder / WEIGHTS)
 
     def save(self, folder: str | Path) -> "Run":
-        """Write weights, transform and settings; every file is whole or not there.
+        """Write weights, transform, settings and history; every file is whole or not there.
 
         Raises:
             RunError: the folder cannot be written.
@@ -175,6 +176,7 @@ class Run:
         write_atomically(folder / TRANSFORM, json.dumps(self.transform.to_dict(), indent=1) + "\n")
         self.save_settings()
         self.save_weights()
+        write_atomically(folder / HISTORY, "".join(json.dumps(record) + "\n" for record in self.history))
         return self
 
     def save_settings(self) -> None:

@@ -6,8 +6,9 @@ validation, history, the learning rate's plateau, early stopping, and the choice
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -103,7 +104,11 @@ class Watcher(Protocol):
 
 @dataclass
 class Trainer:
-    """One training in progress: call [`run`][vaefit.train.Trainer.run]."""
+    """One training in progress: call [`run`][vaefit.train.Trainer.run].
+
+    With `weights` a mean over training rows is a weighted one; the loss of a batch of n rows is the sum of
+    w l over n, w scaled to mean 1 over all rows, so that a step is, in expectation, that mean's.
+    """
 
     model: VAE
     objective: Objective
@@ -114,6 +119,8 @@ class Trainer:
     x: Float[np.ndarray, "rows variables"]
     validation: Float[np.ndarray, "held_out variables"] | None = None
     names: Sequence[str] | None = None
+    weights: Float[np.ndarray, " rows"] | None = None
+    validation_weights: Float[np.ndarray, " held_out"] | None = None
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
@@ -130,10 +137,22 @@ class Trainer:
         self.best = jax.device_get(params)
         self._batch_size = min(self.plan.batch_size, len(self.x))
         self.steps_per_epoch = -(-len(self.x) // self._batch_size)
-        self._order_key, self._step_key = jax.random.split(jax.random.key(self.plan.seed))
+        self._order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
         self._data = jnp.asarray(self.x)
-        self._chunk = jax.jit(self._run_chunk, donate_argnums=0)
-        self._order = jax.jit(self._epoch_order)
+        self._weights = None if self.weights is None else jnp.asarray(_mean_one(self.weights), jnp.float32)
+        self.program = Program(
+            static=self._static,
+            objective=self.objective,
+            penalties=tuple((name, *weighted) for name, weighted in self.penalties.items()),
+            optimizer=self.optimizer,
+            schedule=self.schedule,
+            visit=self.plan.visit,
+            samples=self.plan.samples,
+            shuffle=self.plan.shuffle,
+            rows=len(self.x),
+            batch_size=self._batch_size,
+        )
+        self._chunk, self._order_of = _compiled(self.program)
         self._seconds_per_step = 0.0
         self._log_jacobian = self._mean_log_jacobian()
         self.evaluator = Evaluator(
@@ -179,11 +198,22 @@ class Trainer:
         self.state = self.state._replace(sums=self._no_sums())
         self._finish_epoch(watcher, record)
 
+    def _order(self, epoch: int) -> Int[Array, " padded"]:
+        return self._order_of(self._order_key, epoch)
+
     def _timed_chunk(self, order: Array, start: int, stop: int) -> None:
         began = time.perf_counter()
         rate_scale = jnp.float32(self.progress.rate_scale)
         self.state = jax.block_until_ready(
-            self._chunk(self.state, self._data, order, rate_scale, jnp.int32(start), jnp.int32(stop))
+            self._chunk(
+                self.state,
+                (self._data, self._weights),
+                order,
+                self.step_key,
+                rate_scale,
+                jnp.int32(start),
+                jnp.int32(stop),
+            )
         )
         self._seconds_per_step = (time.perf_counter() - began) / (stop - start)
 
@@ -196,7 +226,7 @@ class Trainer:
         progress = self.progress
         score = -record.get("loss", np.inf)
         if self.validation is not None:
-            bound = self.evaluator(self.last(), self.validation)
+            bound = self.evaluator(self.last(), self.validation, self.validation_weights)
             record["validation"] = asdict(bound)
             score = bound.importance_weighted if self.objective.needs_each_sample else bound.elbo
         record["best"] = bool(score > progress.best_score)
@@ -272,7 +302,8 @@ class Trainer:
         size = self._batch_size
         indices = np.asarray(order)[slot * size : (slot + 1) * size]
         x, rows = self._data[np.maximum(indices, 0)], jnp.asarray(indices >= 0, jnp.float32)
-        terms, costs = jax.jit(self._terms_of_step)(self.state.params, x, rows, jnp.int32(step))
+        key = jax.random.fold_in(self.step_key, step)
+        terms, costs = jax.jit(self.program.terms)(self.state.params, x, rows, key)
         found = diagnose(terms, costs, x, rows)
         where = f" in {self._named(indices[list(found.rows)])}" if found.rows else ""
         return (
@@ -307,30 +338,58 @@ class Trainer:
         rows, loss, rate, distortion = (jnp.zeros(()) for _ in range(4))
         return Sums(rows, loss, rate, distortion, {name: jnp.zeros(()) for name in self.penalties})
 
-    # What follows is traced.
 
-    def _epoch_order(self, epoch: Int[Array, ""]) -> Int[Array, " padded"]:
-        rows, slots = len(self.x), self.steps_per_epoch * self._batch_size
-        order = jnp.arange(rows)
-        if self.plan.shuffle:
-            order = jax.random.permutation(jax.random.fold_in(self._order_key, epoch), order)
-        return jnp.pad(order, (0, slots - rows), constant_values=-1)
+@dataclass(frozen=True)
+class Program:
+    """What is traced. Equal programs, of whatever trainer, data and seed, share one compilation.
 
-    def _run_chunk(
+    `static` is the model without its weights.
+    """
+
+    static: PyTree
+    objective: Objective
+    penalties: tuple[tuple[str, float, Penalty], ...]
+    optimizer: optax.GradientTransformationExtraArgs
+    schedule: Schedule
+    visit: TrainingVisit
+    samples: int
+    shuffle: bool
+    rows: int
+    batch_size: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps an epoch, the short last batch included."""
+        return -(-self.rows // self.batch_size)
+
+    def order(self, key: Key[Array, ""], epoch: Int[Array, ""]) -> Int[Array, " padded"]:
+        """Which row comes when in an epoch; -1 is padding."""
+        slots = self.steps_per_epoch * self.batch_size
+        order = jnp.arange(self.rows)
+        if self.shuffle:
+            order = jax.random.permutation(jax.random.fold_in(key, epoch), order)
+        return jnp.pad(order, (0, slots - self.rows), constant_values=-1)
+
+    def chunk(
         self,
         state: State,
-        data: Float[Array, "rows variables"],
+        data: tuple[Float[Array, "rows variables"], Float[Array, " rows"] | None],
         order: Int[Array, " padded"],
+        step_key: Key[Array, ""],
         rate_scale: Float[Array, ""],
         start: Int[Array, ""],
         stop: Int[Array, ""],
     ) -> State:
-        size = self._batch_size
+        """Steps `start` to `stop` of an epoch."""
+        size, (x, weights) = self.batch_size, data
 
         def body(i: Array, state: State) -> State:
             indices = jax.lax.dynamic_slice_in_dim(order, i * size, size)
-            batch = data[jnp.maximum(indices, 0)]
-            return self.step(state, batch, (indices >= 0).astype(batch.dtype), rate_scale)
+            batch, rows = x[jnp.maximum(indices, 0)], (indices >= 0).astype(x.dtype)
+            if weights is None:
+                return self.step(state, batch, rows, rate_scale, step_key)
+            weighted = rows * weights[jnp.maximum(indices, 0)]
+            return self.step(state, batch, (weighted > 0).astype(x.dtype), rate_scale, step_key, weighted)
 
         return jax.lax.fori_loop(start, stop, body, state)
 
@@ -340,12 +399,14 @@ class Trainer:
         x: Float[Array, "batch variables"],
         rows: Float[Array, " batch"],
         rate_scale: Float[Array, ""],
+        step_key: Key[Array, ""],
+        weights: Float[Array, " batch"] | None = None,
     ) -> State:
         """One update; a step whose loss or gradient is not finite changes nothing but the counts."""
-        key = jax.random.fold_in(self._step_key, state.step)
+        key = jax.random.fold_in(step_key, state.step)
         epoch = state.step.astype(jnp.float32) / self.steps_per_epoch
         (loss, sums), gradient = jax.value_and_grad(self.loss, has_aux=True)(
-            state.params, x, rows, epoch, key
+            state.params, x, rows, epoch, key, weights
         )
         finite = jnp.isfinite(loss) & _all_finite(gradient)
 
@@ -373,47 +434,55 @@ class Trainer:
         rows: Float[Array, " batch"],
         epoch: Float[Array, ""],
         key: Key[Array, ""],
+        weights: Float[Array, " batch"] | None = None,
     ) -> tuple[Float[Array, ""], Sums]:
-        """-objective + weighted penalties of one batch, and what to add to the epoch's sums."""
-        terms, costs = self._terms(params, x, rows, key)
+        """-objective + weighted penalties of one batch, and what to add to the epoch's sums.
+
+        `rows` is 0 for padding, else 1; `weights` are those of the rows, and 0 for padding.
+        """
+        terms, costs = self.terms(params, x, rows if weights is None else weights, key)
+        counted = jnp.sum(terms.rows)
         loss = -terms.mean(self.objective(terms, epoch))
-        for name, (weight, _) in self.penalties.items():
+        if weights is None:
+            divisor = batch = counted
+        else:
+            # Over the rows, not over their weights: a batch of little weight is a small step.
+            divisor, batch = jnp.maximum(counted, 1.0), jnp.maximum(jnp.sum(rows), 1.0)
+            loss = loss * divisor / batch
+        for name, weight, _ in self.penalties:
             loss = loss + weight * costs[name]
-        counted = jnp.sum(rows)
         sums = Sums(
             rows=counted,
-            loss=counted * loss,
-            rate=counted * terms.mean(terms.rate),
-            distortion=counted * terms.mean(terms.distortion),
+            loss=batch * loss,
+            rate=divisor * terms.mean(terms.rate),
+            distortion=divisor * terms.mean(terms.distortion),
             penalties={name: counted * cost for name, cost in costs.items()},
         )
         return loss, sums
 
-    def _terms(
+    def terms(
         self,
         params: PyTree,
         x: Float[Array, "batch variables"],
         rows: Float[Array, " batch"],
         key: Key[Array, ""],
     ) -> tuple[Terms, dict[str, Float[Array, ""]]]:
-        model: VAE = eqx.combine(params, self._static)
+        """The record of densities of a batch, and every penalty."""
+        model: VAE = eqx.combine(params, self.static)
         visit_key, terms_key, penalty_key = jax.random.split(key, 3)
-        x = self.plan.visit(x, visit_key)
-        terms = model.terms(x, None, terms_key, self.plan.samples, rows=rows, dropout=True)
+        x = self.visit(x, visit_key)
+        terms = model.terms(x, None, terms_key, self.samples, rows=rows, dropout=True)
         costs = {
             name: penalty(terms, model, x, jax.random.fold_in(penalty_key, number))
-            for number, (name, (_, penalty)) in enumerate(self.penalties.items())
+            for number, (name, _, penalty) in enumerate(self.penalties)
         }
         return terms, costs
 
-    def _terms_of_step(
-        self,
-        params: PyTree,
-        x: Float[Array, "batch variables"],
-        rows: Float[Array, " batch"],
-        step: Int[Array, ""],
-    ) -> tuple[Terms, dict[str, Float[Array, ""]]]:
-        return self._terms(params, x, rows, jax.random.fold_in(self._step_key, step))
+
+@lru_cache(maxsize=64)
+def _compiled(program: Program) -> tuple[Callable[..., State], Callable[..., Array]]:
+    """A program's chunk of steps, which overwrites its state, and its order of rows."""
+    return jax.jit(program.chunk, donate_argnums=0), jax.jit(program.order)
 
 
 def _all_finite(tree: PyTree) -> Array:
@@ -421,8 +490,13 @@ def _all_finite(tree: PyTree) -> Array:
     return jnp.isfinite(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(tree)))
 
 
+def _mean_one(weights: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
+    """Scaled to mean 1 over the rows that have weight."""
+    return weights / weights[weights > 0].mean(dtype=np.float64)
+
+
 def final_bounds(trainer: Trainer, model: VAE) -> tuple[Bound, Bound | None]:
     """The kept model's ELBO on all training rows and on all validation rows, without dropout."""
     held_out = trainer.validation
-    on_validation = None if held_out is None else trainer.evaluator(model, held_out)
-    return trainer.evaluator(model, trainer.x), on_validation
+    train = trainer.evaluator(model, trainer.x, trainer.weights)
+    return train, None if held_out is None else trainer.evaluator(model, held_out, trainer.validation_weights)

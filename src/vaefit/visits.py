@@ -13,7 +13,7 @@ from vaefit.hashing import random_uniform
 Rows = Float[Array, "*rows variables"] | Float[np.ndarray, "*rows variables"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingVisit:
     """How a batch is varied: by its transform's own noise, and mirrored half of the time.
 
@@ -26,6 +26,18 @@ class TrainingVisit:
 
     noise: Visit | None = None
     mirror: tuple[int, ...] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TrainingVisit) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        # The same method of equal transforms does the same; Python calls such methods different.
+        of, method = getattr(self.noise, "__self__", None), getattr(self.noise, "__func__", self.noise)
+        return of, method, self.mirror
 
     def __call__(
         self, x: Float[Array, "batch variables"], key: Key[Array, ""]

@@ -237,7 +237,7 @@ def slopes(
 
 
 def _gradient(trainer: Trainer, params: PyTree, x: Array, epoch: Array, key: Array) -> PyTree:
-    return jax.grad(lambda p: trainer.loss(p, x, jnp.ones(len(x)), epoch, key)[0])(params)
+    return jax.grad(lambda p: trainer.program.loss(p, x, jnp.ones(len(x)), epoch, key)[0])(params)
 
 
 def _norms(tree: PyTree) -> list[Array]:

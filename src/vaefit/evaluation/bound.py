@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import equinox as eqx
 import jax
@@ -44,14 +45,21 @@ class Evaluator:
         visit: Visit | None = None,
         log_jacobian: LogJacobian | None = None,
     ) -> None:
-        _, self._static = eqx.partition(model, eqx.is_inexact_array)
-        self._samples, self._visit, self._log_jacobian = samples, visit, log_jacobian
+        _, static = eqx.partition(model, eqx.is_inexact_array)
+        self._visit, self._log_jacobian = visit, log_jacobian
         self._key = jax.random.fold_in(jax.random.key(seed), 1)
-        self._block = jax.jit(self._terms_of_block)
+        self._block = _compiled(static, samples)
 
-    def __call__(self, model: VAE, x: Float[np.ndarray, "rows variables"]) -> Bound:
-        """Means over the rows of `x`, summed in float64."""
-        rate, distortion, tighter = (float(mean) for mean in self._rows(model, x).mean(axis=0))
+    def __call__(
+        self,
+        model: VAE,
+        x: Float[np.ndarray, "rows variables"],
+        weights: Float[np.ndarray, " rows"] | None = None,
+    ) -> Bound:
+        """Means over the rows of `x`, weighted where there are weights, summed in float64."""
+        per_row = self._rows(model, x)
+        means = per_row.mean(axis=0) if weights is None else np.average(per_row, axis=0, weights=weights)
+        rate, distortion, tighter = (float(mean) for mean in means)
         return Bound(-rate - distortion, rate, distortion, tighter)
 
     def rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 2"]:
@@ -69,9 +77,16 @@ class Evaluator:
                 found[-1] += log_jacobian[:, None] * np.array([0.0, -1.0, 1.0])
         return np.concatenate(found)
 
-    def _terms_of_block(
-        self, params: PyTree, x: Float[Array, "rows variables"], key: Key[Array, ""]
+
+@lru_cache(maxsize=64)
+def _compiled(static: PyTree, samples: int) -> Callable[..., Float[Array, "rows 3"]]:
+    """Rate, distortion and importance-weighted bound of a block; one program for all models of a make."""
+
+    def terms_of_block(
+        params: PyTree, x: Float[Array, "rows variables"], key: Key[Array, ""]
     ) -> Float[Array, "rows 3"]:
-        model: VAE = eqx.combine(params, self._static)
-        terms = model.terms(x, None, key, self._samples)
+        model: VAE = eqx.combine(params, static)
+        terms = model.terms(x, None, key, samples)
         return jnp.stack([terms.rate, terms.distortion, terms.importance_weighted], axis=-1)
+
+    return jax.jit(terms_of_block)
