@@ -1,0 +1,105 @@
+"""`score`: how odd each row is, and which of its cells make it so."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+
+from vaefit.data import Dataset, spread
+from vaefit.display import Display, Silent
+from vaefit.errors import SettingsError, VaefitError
+from vaefit.evaluation import importance_sample, visited, why_undefined
+from vaefit.reading import own_rows
+from vaefit.run import Run
+
+# Training rows, at most, that a row's score is held against.
+MOST_TRAINING_ROWS = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Anomaly scores, nats: -log p(x), higher is odder.
+
+    `standard_error` is that of the importance-sampled estimate. `percentile` is the share of training rows
+    that are less odd, in percent (None: they cannot be read). `explained` holds, for each cell,
+    -log p(cell | the row's other cells), nats; NaN where the cell is missing.
+    """
+
+    score: Float[np.ndarray, " rows"]
+    standard_error: Float[np.ndarray, " rows"]
+    percentile: Float[np.ndarray, " rows"] | None
+    explained: Float[np.ndarray, "rows variables"] | None
+
+
+def score(
+    run: Run,
+    rows: object,
+    *,
+    draws: int = 500,
+    explain: bool = False,
+    seed: int = 0,
+    display: Display | None = None,
+) -> Scores:
+    r"""The anomaly score $-\log p(x)$ of every row, by importance sampling.
+
+    With `explain` also $-\log p(x_d|x_{-d}) = \log p(x_{-d}) - \log p(x)$ for every cell: what is odd is what
+    the other cells would not have led one to expect.
+
+    Raises:
+        SettingsError: the likelihood is no density of x, or one that takes no missing cells is to explain.
+        DataError: the rows do not suit the run.
+    """
+    display = display or Silent()
+    if why := why_undefined(run.model):
+        raise SettingsError(f"expected a likelihood to score rows by, found none: {why}")
+    if explain and not run.model.likelihood.typed:
+        raise SettingsError(
+            f"--explain leaves cells out one by one, and likelihood {run.settings.likelihood} takes no missing "
+            "cells; fit a table (likelihood columns)"
+        )
+    dataset = run.dataset(rows)
+    found, error = _log_likelihood(run, dataset, draws, seed, display, "scoring")
+    explained = _explained(run, dataset, found, draws, seed, display) if explain else None
+    return Scores(-found, error, _percentiles(run, found, draws, seed, display), explained)
+
+
+def _log_likelihood(
+    run: Run, dataset: Dataset, draws: int, seed: int, display: Display, what: str
+) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
+    x = visited(run.transform.forward(dataset.values), run.transform.visit, seed)
+    found = importance_sample(run.model, x, draws=draws, seed=seed, progress=partial(display.working, what))
+    error = np.sqrt(np.maximum(1 / found.effective_draws - 1 / draws, 0.0))
+    return found.log_likelihood + run.transform.row_log_jacobian(x), error
+
+
+def _percentiles(
+    run: Run, log_likelihood: np.ndarray, draws: int, seed: int, display: Display
+) -> Float[np.ndarray, " rows"] | None:
+    try:
+        train = own_rows(run, display)[0]
+    except VaefitError as problem:
+        display.notice(f"no percentiles, as the run's training rows cannot be read: {problem}")
+        return None
+    some = train.take(spread(train.n, MOST_TRAINING_ROWS))
+    there = np.sort(_log_likelihood(run, some, draws, seed, display, "training rows")[0])
+    less_odd = len(there) - np.searchsorted(there, log_likelihood, side="right")
+    return 100 * less_odd / len(there)
+
+
+def _explained(
+    run: Run, dataset: Dataset, whole: np.ndarray, draws: int, seed: int, display: Display
+) -> Float[np.ndarray, "rows variables"]:
+    transform = run.transform
+    x = visited(transform.forward(dataset.values), transform.visit, seed)
+    found = np.full(x.shape, np.nan)
+    for column in range(x.shape[1]):
+        display.working("explaining", column, x.shape[1])
+        without = x.copy()
+        without[:, column] = np.nan
+        part = importance_sample(run.model, without, draws=draws, seed=seed).log_likelihood
+        there = ~np.isnan(x[:, column])
+        rest = part + transform.row_log_jacobian(without)
+        found[there, column] = (rest - whole)[there]
+    display.working("explaining", x.shape[1], x.shape[1])
+    return found

@@ -1,0 +1,160 @@
+"""New rows of a table: the model's own, all of them or those that meet conditions."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from vaefit import generate
+from vaefit.data.tables import Column, Schema, decode, into_support, number_of
+from vaefit.display import Display, Silent
+from vaefit.errors import DataError, SettingsError
+from vaefit.options import unknown
+from vaefit.run import Run
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BATCH = 8192
+# Rows drawn, at most, before a condition is called too rare.
+MOST_DRAWN = 4_000_000
+CODED = ("binary", "ordinal", "categorical")
+_CONDITION = re.compile(r"^(?P<name>.+?)\s*(?P<sign><=|>=|!=|==|=|<|>)\s*(?P<value>.+)$")
+_SIGNS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    "=": np.equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a column of a row must be."""
+
+    text: str
+    column: int
+    sign: str
+    value: float
+
+    def holds(self, values: Float[np.ndarray, "rows variables"]) -> Bool[np.ndarray, " rows"]:
+        """For which rows it does; codes stand for categories."""
+        return _SIGNS[self.sign](values[:, self.column], self.value)
+
+
+def sample_rows(
+    run: Run, n: int, *, where: Sequence[str] = (), seed: int = 0, display: Display | None = None
+) -> "pl.DataFrame":
+    """Rows drawn from p(x) as a table's cells, written as the fitted table writes its own.
+
+    With `where` (NAME=VALUE, also != < <= > >=) rows are drawn until `n` meet all of them, so they are draws
+    of p(x | conditions) under the model.
+
+    Raises:
+        SettingsError: the run is not of a table, or a condition cannot be understood or met by any value.
+        DataError: rows that meet the conditions are too rare.
+    """
+    schema = schema_of(run)
+    conditions = [parse_condition(text, schema) for text in where]
+    values = _draw(run, n, conditions, seed, display or Silent())
+    return decode(values, schema)
+
+
+def schema_of(run: Run) -> Schema:
+    """The columns of the table that a run was fitted to.
+
+    Raises:
+        SettingsError: it was fitted to something else.
+    """
+    schema = getattr(run.transform, "schema", None)
+    if schema is None:
+        raise SettingsError(
+            "expected a run fitted to a table with typed columns, found one fitted to images or arrays"
+        )
+    return schema
+
+
+def parse_condition(text: str, schema: Schema) -> Condition:
+    """A condition from words such as age>40 or income=>50K.
+
+    Raises:
+        SettingsError: an unknown column, a sign that the column's type does not have, or an impossible value.
+    """
+    found = _split(text, schema)
+    names = {column.name: place for place, column in enumerate(schema.modelled)}
+    if found is None or found[0] not in names:
+        name = found[0] if found else text
+        expected = "NAME=VALUE, also != < <= > >=" if found is None else "a modelled column"
+        raise SettingsError(f"--where {text!r}: expected {expected}; {unknown('column', name, names)}")
+    name, sign, value = found
+    column = schema.modelled[names[name]]
+    return Condition(text, names[name], sign, _value(column, sign, value, text))
+
+
+def _split(text: str, schema: Schema) -> tuple[str, str, str] | None:
+    """Name, sign and value; a known name at the start is taken whole, whatever signs it has."""
+    for column in sorted(schema.modelled, key=lambda c: -len(c.name)):
+        rest = text[len(column.name) :].lstrip()
+        sign = next((s for s in ("<=", ">=", "!=", "=", "<", ">") if rest.startswith(s)), None)
+        if text.startswith(column.name) and sign:
+            return column.name, sign, rest[len(sign) :].strip()
+    match = _CONDITION.match(text)
+    return None if match is None else (match["name"], match["sign"], match["value"].strip())
+
+
+def _value(column: Column, sign: str, value: str, text: str) -> float:
+    if column.type in CODED:
+        return _code(column, sign, value, text)
+    number = number_of(value, column)
+    if number is None:
+        raise SettingsError(f"--where {text!r}: column {column.name} has numbers, found {value!r}")
+    return number
+
+
+def _code(column: Column, sign: str, value: str, text: str) -> float:
+    if sign not in ("=", "==", "!=") and column.type != "ordinal":
+        raise SettingsError(
+            f"--where {text!r}: the categories of {column.name} have no order; use {column.name}=VALUE"
+        )
+    if value not in column.categories:
+        raise SettingsError(f"--where {text!r}: {unknown('category', value, column.categories)}")
+    return float(column.categories.index(value))
+
+
+def _draw(
+    run: Run, n: int, conditions: list[Condition], seed: int, display: Display
+) -> Float[np.ndarray, "n variables"]:
+    columns = schema_of(run).modelled
+    kept, have, drawn = [], 0, 0
+    while have < n:
+        values = draw_values(run, BATCH if conditions else min(n - have, 1 << 16), seed + drawn)
+        values = np.stack([into_support(v, c) for v, c in zip(values.T, columns, strict=True)], axis=1)
+        drawn += len(values)
+        good = np.logical_and.reduce([np.ones(len(values), bool), *(c.holds(values) for c in conditions)])
+        kept.append(values[good])
+        have += int(good.sum())
+        display.working("sampling", min(have, n), n)
+        if drawn >= MOST_DRAWN and have < n:
+            words = " and ".join(condition.text for condition in conditions)
+            raise DataError(
+                f"--where {words}: expected {n} such rows, found {have} among {drawn:,} drawn: too rare under "
+                "this model; ask for fewer, or loosen the conditions"
+            )
+    return np.concatenate(kept)[:n]
+
+
+def draw_values(run: Run, n: int, seed: int) -> Float[np.ndarray, "n variables"]:
+    """Draws of p(x) in the table's own numbers and codes, within what was seen in fitting."""
+    x = generate.sample(run.model, n, seed=seed, dropout=run.settings.generate_with_dropout, noise=True)
+    values = run.transform.inverse(x)
+    low = np.array([column.low for column in schema_of(run).modelled])
+    high = np.array([column.high for column in schema_of(run).modelled])
+    numbers = np.array([column.type not in CODED for column in schema_of(run).modelled])
+    # Tails of the families go on where the data never were: a table of people of 180 years helps nobody.
+    return np.where(numbers, np.clip(values, low, high), values)
