@@ -328,8 +328,7 @@ def _as_numbers(
 
 
 def _forward(transform: Transform, rows: Dataset) -> Float[np.ndarray, "rows variables"]:
-    data.check_same(rows, transform)
-    return transform.forward(rows.values)
+    return transform.forward(data.as_fitted(rows, transform).values)
 
 
 def _source(rows: Dataset, held_out: Dataset | None) -> dict[str, Any]:

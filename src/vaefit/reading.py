@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vaefit import data
+from vaefit.column_types import parse_types
 from vaefit.data import Dataset
 from vaefit.display import Display
 from vaefit.errors import DataError, SettingsError
@@ -37,7 +38,11 @@ def read(rows: object, settings: Settings, display: Display) -> Dataset:
     size = parse_size(settings.size)
     if isinstance(rows, Dataset):
         return rows
+    types = parse_types(settings.column)
     if not isinstance(rows, str | Path):
+        if types or settings.header is not None or data.is_frame(rows):
+            dataset = Dataset.from_table(rows, types=types, header=settings.header, limit=settings.limit)
+            return _shown(dataset, display)
         return Dataset.from_array(rows, size=size, grayscale=settings.grayscale, limit=settings.limit)
     dataset = data.read(
         rows,
@@ -48,7 +53,13 @@ def read(rows: object, settings: Settings, display: Display) -> Dataset:
         key=settings.key,
         skip_bad=settings.skip_bad,
         progress=display.reading,
+        types=types,
+        header=settings.header,
     )
+    return _shown(dataset, display)
+
+
+def _shown(dataset: Dataset, display: Display) -> Dataset:
     for message in dataset.notices:
         display.notice(message)
     return dataset
@@ -64,8 +75,8 @@ def own_rows(run: Run, display: Display) -> tuple[Dataset, Dataset | None]:
     if not Path(str(path)).exists():
         raise DataError(f"{path} is not there" if path != "array" else "it was fitted to an array")
     train, held_out = read_and_split(path, run.settings, display)
-    data.check_same(train, run.transform)
-    return train, held_out
+    held_out = None if held_out is None else data.as_fitted(held_out, run.transform)
+    return data.as_fitted(train, run.transform), held_out
 
 
 def positions(

@@ -137,8 +137,7 @@ class Run:
             )
         if not isinstance(rows, Dataset):
             rows = Dataset.from_array(rows)
-        data.check_same(rows, self.transform)
-        return rows
+        return data.as_fitted(rows, self.transform)
 
     def inputs(self, rows: object) -> Float[np.ndarray, "rows variables"]:
         """Rows as the network takes them: dequantised at the middle of their level, binarised at one half."""

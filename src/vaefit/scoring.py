@@ -55,8 +55,8 @@ def score(
         raise SettingsError(f"expected a likelihood to score rows by, found none: {why}")
     if explain and not run.model.likelihood.typed:
         raise SettingsError(
-            f"--explain leaves cells out one by one, and likelihood {run.settings.likelihood} takes no missing "
-            "cells; fit a table (likelihood columns)"
+            f"--explain leaves cells out one by one, and likelihood {run.settings.likelihood} takes no "
+            "missing cells; fit a table (likelihood columns)"
         )
     dataset = run.dataset(rows)
     found, error = _log_likelihood(run, dataset, draws, seed, display, "scoring")

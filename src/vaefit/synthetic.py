@@ -143,8 +143,8 @@ def _draw(
         if drawn >= MOST_DRAWN and have < n:
             words = " and ".join(condition.text for condition in conditions)
             raise DataError(
-                f"--where {words}: expected {n} such rows, found {have} among {drawn:,} drawn: too rare under "
-                "this model; ask for fewer, or loosen the conditions"
+                f"--where {words}: expected {n} such rows, found {have} among {drawn:,} drawn: too rare "
+                "under this model; ask for fewer, or loosen the conditions"
             )
     return np.concatenate(kept)[:n]
 

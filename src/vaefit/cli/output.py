@@ -6,17 +6,23 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaefit import data, figures
-from vaefit.data import Dataset
+from vaefit import data, figures, imputing, scoring, synthetic
+from vaefit.data import Dataset, Schema
 from vaefit.errors import DataError, RunError, SettingsError
 from vaefit.folder import write_atomically
 from vaefit.probing import Probe
 from vaefit.run import Run
 from vaefit.settle import parse_size
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+TABLES = (".csv", ".tsv", ".parquet", ".arrow")
 
 
 def check_suffix(path: Path, known: Sequence[str]) -> str:
@@ -42,10 +48,17 @@ def read_for(
     limit: int | None,
     key: str | None,
     skip_bad: bool,
+    header: bool | None = None,
     labels: str | None = None,
+    impute_missing: bool = False,
 ) -> Dataset:
-    """Data read the way the fit read its own, unless told otherwise; with labels where asked for."""
+    """Data read the way the fit read its own, unless told otherwise; with labels where asked for.
+
+    With `impute_missing` a table's columns that are not there are missing in every row.
+    """
     read = data.read if labels is None else partial(data.read_labelled, labels=labels)
+    schema = getattr(fitted.transform, "schema", None)
+    of_table = {} if schema is None else {"schema": schema, "impute_missing": impute_missing}
     dataset = read(
         path,
         include=include or (),
@@ -54,7 +67,9 @@ def read_for(
         limit=limit,
         key=key,
         skip_bad=skip_bad,
+        header=header,
         progress=screen.reading,
+        **of_table,
     )
     screen.close()
     for message in dataset.notices:
@@ -104,6 +119,75 @@ def write_samples(fitted: Run, rows: np.ndarray, out: Path) -> dict[str, Any]:
     else:
         figures.samples(rows, fitted.transform, out)
     return {"out": str(out), "n": len(rows)}
+
+
+def write_new_rows(
+    fitted: Run, n: int, where: Sequence[str], seed: int, out: Path, screen: Any
+) -> dict[str, Any]:
+    """New rows of a table, as a table."""
+    rows = synthetic.sample_rows(fitted, n, where=where, seed=seed, display=screen)
+    write_rows(rows, synthetic.schema_of(fitted), out)
+    return {"out": str(out), "n": n, "where": list(where)}
+
+
+def write_imputed(
+    fitted: Run, dataset: Dataset, out: Path, options: dict[str, Any], *, intervals: bool
+) -> dict[str, Any]:
+    """Completed rows, or several tables of them, as tables; cells that were there are as they were."""
+    schema = synthetic.schema_of(fitted)
+    found = imputing.impute(fitted, dataset, **options)
+    assert dataset.table is not None
+    tables = list(found.completed) or [found.best]
+    numbered = [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(1, len(tables) + 1)]
+    paths = [out] if len(tables) == 1 else numbered
+    for values, path in zip(tables, paths, strict=True):
+        frame = data.completed(dataset.table, values, found.missing, schema)
+        write_rows(_with_ends(frame, found, schema) if intervals else frame, schema, path)
+    return {
+        "out": str(out) if len(paths) == 1 else [str(path) for path in paths],
+        "n": dataset.n,
+        "imputed": int(found.missing.sum()),
+    }
+
+
+def _with_ends(frame: "pl.DataFrame", found: imputing.Imputation, schema: Schema) -> "pl.DataFrame":
+    """The ends of each cell's interval in columns beside it: NAME_low and NAME_high."""
+    low, high = (data.decode(ends, schema) for ends in (found.low, found.high))
+    numbers = [column.name for column in schema.modelled if not column.categories]
+    return frame.with_columns(
+        *(low[name].alias(f"{name}_low") for name in numbers),
+        *(high[name].alias(f"{name}_high") for name in numbers),
+    )
+
+
+def write_scores(dataset: Dataset, found: scoring.Scores, out: Path) -> dict[str, Any]:
+    """One line a row: its number (from 1), score, standard error, percentile, and each cell's part in it."""
+    import polars as pl
+
+    columns: dict[str, Any] = {"row": np.arange(1, dataset.n + 1)}
+    columns |= {k: v.tolist() for k, v in _names(dataset).items()}
+    columns |= {"score": found.score, "standard_error": found.standard_error}
+    if found.percentile is not None:
+        columns["percentile"] = found.percentile
+    if found.explained is not None:
+        names = dataset.columns or [f"c{i}" for i in range(found.explained.shape[1])]
+        parts = found.explained.T
+        columns["oddest"] = [names[i] for i in np.nanargmax(found.explained, axis=1)]
+        columns |= {f"score_{name}": part for name, part in zip(names, parts, strict=True)}
+    frame = pl.DataFrame(columns)
+    _write(out, frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet)
+    return {
+        "out": str(out),
+        "n": dataset.n,
+        "mean": float(found.score.mean()),
+        "oddest_row": int(found.score.argmax()) + 1,
+    }
+
+
+def write_rows(frame: "pl.DataFrame", schema: Schema, out: Path) -> None:
+    """Rows of a table, as a table."""
+    # The ending says how; the temporary name must have it too.
+    _write(out, lambda path: data.write_table(frame, path, schema))
 
 
 def write_decoded(fitted: Run, latents: np.ndarray, out: Path) -> dict[str, Any]:

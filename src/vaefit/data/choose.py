@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import DataError, ShapeError
 from .arrays import chunks
 from .dataset import Dataset
-from .tables import Cells, Scaling
+from .tables import Cells, Column, Scaling, Schema, recode
 from .transforms import Binarise, Pixels, Standardise, Transform, TwoValued, UnitInterval
 
 
@@ -40,6 +40,25 @@ def choose_transform(
     if dataset.is_image and low >= 0 and high <= 1:
         return Binarise(dataset.shape, 1.0) if binarise else UnitInterval(dataset.shape)
     return _standardise(dataset)
+
+
+def as_fitted(dataset: Dataset, transform: Transform, *, impute_missing: bool = False) -> Dataset:
+    """The data set as the transform takes it: a table's cells by the fitted columns.
+
+    With `impute_missing` columns that are not there are missing in every row.
+
+    Raises: ShapeError, DataError where it is of another size, depth or kind.
+    """
+    if isinstance(transform, Cells):
+        if dataset.schema == transform.schema:
+            return dataset
+        return recode(dataset, transform.schema, impute_missing=impute_missing)
+    if dataset.schema is not None:
+        # Fitted to an array: every column is a number, whatever it looks like here.
+        numbers = Schema(tuple(Column(column.name, "real") for column in dataset.schema))
+        dataset = recode(dataset, numbers)
+    check_same(dataset, transform)
+    return dataset
 
 
 def check_same(dataset: Dataset, transform: Transform) -> None:

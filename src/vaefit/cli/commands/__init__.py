@@ -7,6 +7,7 @@ Importing one adds it to the app; the order here is that of the help page.
 from vaefit.cli.app import app
 from vaefit.cli.commands import fit
 from vaefit.cli.commands import use
+from vaefit.cli.commands import table
 from vaefit.cli.commands import evaluate
 from vaefit.cli.commands import compare
 from vaefit.cli.commands import doctor
@@ -14,4 +15,4 @@ from vaefit.cli.commands import probe
 from vaefit.cli.commands import selfcheck
 from vaefit.cli.commands import about
 
-__all__ = ["about", "app", "compare", "doctor", "evaluate", "fit", "probe", "selfcheck", "use"]
+__all__ = ["about", "app", "compare", "doctor", "evaluate", "fit", "probe", "selfcheck", "table", "use"]

@@ -61,12 +61,23 @@ def reconstruct(
     finish(result, as_json)
 
 
-@app.command(cls=Command, epilog="""vaefit sample runs/faces -n 64 --out samples.png""")
+@app.command(
+    cls=Command,
+    epilog="""vaefit sample runs/faces -n 64 --out samples.png
+vaefit sample runs/people -n 10000 --out new.csv
+vaefit sample runs/people -n 100 --where 'income=>50K' --where 'age>40' --out new.csv""",
+)
 def sample(
     *,
     run: RunFolder,
     out: Out,
     n: Annotated[int, typer.Option("-n", "--number", metavar="N", min=1, help="how many")] = 64,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION", help="only rows such as 'age>40' or 'income=>50K' (repeatable; tables)"
+        ),
+    ] = None,
     noise: Noise = False,
     dropout: Dropout = None,
     seed: Seed = 0,
@@ -77,12 +88,21 @@ def sample(
 ) -> None:
     """Draw new rows from the prior.
 
-    A .png, .pdf or .svg shows them; a .npz or .npy holds them in the data's units.
+    A .png, .pdf or .svg shows them; a .npz or .npy holds them in the data's units. A .csv, .tsv, .parquet or
+    .arrow is a table like the fitted one: same columns, types and categories, drawn from p(x) itself.
     """
     from vaefit.cli import display, output
 
-    output.check_suffix(out, (".png", ".pdf", ".svg", ".npz", ".npy"))
-    fitted = load_run(run, device, threads, display.choose(quiet))
+    kind = output.check_suffix(out, (".png", ".pdf", ".svg", ".npz", ".npy", *output.TABLES))
+    screen = display.choose(quiet)
+    fitted = load_run(run, device, threads, screen)
+    if kind in output.TABLES:
+        found = output.write_new_rows(fitted, n, where or (), seed, out, screen)
+        screen.close()
+        finish(found, as_json)
+        return
+    if where:
+        raise SettingsError("--where is for tables, found another --out; let it end in .csv or .parquet")
     drawn = fitted.sample(n, seed=seed, dropout=dropout, noise=noise)
     finish(output.write_samples(fitted, drawn, out), as_json)
 
