@@ -37,7 +37,11 @@ def read(rows: object, settings: Settings, display: Display) -> Dataset:
     size = parse_size(settings.size)
     if isinstance(rows, Dataset):
         return rows
+    types = data.parse_types(settings.column)
     if not isinstance(rows, str | Path):
+        if types or settings.header is not None or data.is_frame(rows):
+            dataset = Dataset.from_table(rows, types=types, header=settings.header, limit=settings.limit)
+            return _shown(dataset, display)
         return Dataset.from_array(rows, size=size, grayscale=settings.grayscale, limit=settings.limit)
     dataset = data.read(
         rows,
@@ -48,7 +52,13 @@ def read(rows: object, settings: Settings, display: Display) -> Dataset:
         key=settings.key,
         skip_bad=settings.skip_bad,
         progress=display.reading,
+        types=types,
+        header=settings.header,
     )
+    return _shown(dataset, display)
+
+
+def _shown(dataset: Dataset, display: Display) -> Dataset:
     for message in dataset.notices:
         display.notice(message)
     return dataset

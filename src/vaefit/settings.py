@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Literal
 
 from vaefit import catalogue
+from vaefit.data import parse_types
 from vaefit.errors import SettingsError
 from vaefit.options import Option, Value, check_all, option
 
@@ -105,6 +106,10 @@ class Settings:
     grayscale: bool = option(False, "convert images to grey")
     limit: int | None = option(None, "read only the first N rows", at_least=1)
     key: str | None = option(None, "name of the array inside a .npz or .mat file")
+    column: tuple[str, ...] = option((), "type of a table's column (repeatable)")
+    header: bool | None = option(
+        None, "a table's first line has the columns' names (unset: found by looking)"
+    )
     skip_bad: bool = option(False, "leave out unreadable images, and say how many")
     scaling: Literal["auto", "standardise", "quantile"] = option(
         "auto",
@@ -185,6 +190,7 @@ class Settings:
     def _check_parts(self) -> None:
         for kind, name in self.chosen():
             catalogue.find(kind, name)
+        parse_types(self.column)
         if self.schedule == "staged":
             self.stage_list()
         elif self.stages:

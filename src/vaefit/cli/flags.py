@@ -28,6 +28,7 @@ _PANELS = {
 }
 
 _METAVARS = {
+    "column": "NAME=TYPE",
     "include": "GLOB",
     "key": "NAME",
     "size": "HxW",

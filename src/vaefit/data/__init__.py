@@ -5,16 +5,21 @@ from .dataset import Dataset
 from .read import read, read_labelled, with_labels
 from .split import split
 from .spread import spread
+from .tables.column import Schema
+from .tables.types import is_frame, parse_types
 from .transforms import Transform, Visit, transform_from_dict
 from .variable import Variable
 
 __all__ = [
     "Dataset",
+    "Schema",
     "Transform",
     "Variable",
     "Visit",
     "check_same",
     "choose_transform",
+    "is_frame",
+    "parse_types",
     "read",
     "read_labelled",
     "split",

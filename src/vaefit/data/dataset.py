@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .tables.column import Schema
+if TYPE_CHECKING:
+    from .tables.column import Schema
+    from .tables.table import Table
 
 LEVELS = {np.dtype(np.uint8): 256, np.dtype(np.uint16): 65536}
 
@@ -21,6 +24,8 @@ class Dataset:
     RGB image are in height, width, channel order. `shape` is that of one row: (H, W), (H, W, 3) or (D,).
     `levels` is 256 for 8-bit and 65536 for 16-bit pixels, None for plain numbers. `names` and `labels` (the
     folder) have one entry a row, `columns` one a column of a table. `notices` are for the user to read.
+    A table's `values` are its modelled columns in numbers (NaN: missing), as its `schema` says; `table` is
+    the source's own cells.
 
     >>> images = Dataset.from_array(np.zeros((5, 4, 3), np.uint8))
     >>> images.n, images.dim, images.shape, images.levels
@@ -35,6 +40,7 @@ class Dataset:
     columns: tuple[str, ...] | None = None
     source: str = "array"
     notices: tuple[str, ...] = ()
+    table: Table | None = None
     schema: Schema | None = None
 
     @property
@@ -64,6 +70,7 @@ class Dataset:
             values=np.asarray(self.values[index]),
             names=_pick(self.names, index),
             labels=_pick(self.labels, index),
+            table=None if self.table is None else self.table.take(index),
         )
 
     @classmethod
@@ -104,6 +111,35 @@ class Dataset:
             source=source,
             notices=(*notices, *rows.notices),
         )
+
+    @classmethod
+    def from_table(
+        cls,
+        rows: object,
+        *,
+        types: Mapping[str, str] | None = None,
+        header: bool | None = None,
+        labels: Sequence[str] | None = None,
+        limit: int | None = None,
+        source: str = "table",
+    ) -> Dataset:
+        """A data set from a pandas or polars frame or a 2-d array, with columns of any types.
+
+        The types of its columns are inferred, but for those in `types` (by name); columns without a name are
+        c0, c1, ...; with `header` the names are in an array's first row.
+
+        Raises: DataError, ShapeError where there is no such table; SettingsError for an unknown column.
+
+        >>> data = Dataset.from_table([["red", 1.5], ["blue", None], ["red", 2.5]])
+        >>> [column.type for column in data.schema], data.values.tolist()
+        (['binary', 'real'], [[1.0, 1.5], [0.0, nan], [1.0, 2.5]])
+        """
+        from .tables import Table, dataset_of
+
+        table = Table.of(rows, header=header, source=source)
+        table = table if limit is None else table.take(range(min(limit, table.n)))
+        _check_lengths(table.cells.to_numpy(), {"labels": labels}, limit)
+        return dataset_of(table, types=types, labels=_head(labels, limit))
 
 
 def _pick(items: tuple[str, ...] | None, index: np.ndarray) -> tuple[str, ...] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from .tables.column import Schema
 
 Progress = Callable[[int, int], None]
 
@@ -20,6 +22,10 @@ class Options:
     skip_bad: bool = False
     labels: str | None = None
     progress: Progress | None = None
+    types: Mapping[str, str] = field(default_factory=dict)
+    header: bool | None = None
+    schema: Schema | None = None
+    impute_missing: bool = False
 
     def tick(self, done: int, total: int) -> None:
         """Report progress, where someone wants to know."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from .dataset import Dataset
 from .labels import deepest, read_labels, words
 from .options import Options
 from .readers import Reader, find_reader
+from .tables.column import Schema
 
 
 def read(
@@ -27,14 +28,21 @@ def read(
     skip_bad: bool = False,
     labels: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    types: Mapping[str, str] | None = None,
+    header: bool | None = None,
+    schema: Schema | None = None,
+    impute_missing: bool = False,
 ) -> Dataset:
-    """Read images or a table of numbers from a folder, archive or file.
+    """Read images or a table from a folder, archive or file.
 
     `include` are patterns of paths inside a folder or archive (any may match); `size` = (H, W) resizes
     images and says which shape flat rows have; `grayscale` turns colours grey; `limit` keeps the first rows
     in natural order; `key` names the array in an .npz or .mat file; `skip_bad` leaves out damaged images;
     `labels` names the column of a table, or the array of an .npz or .mat file, that holds labels and no data;
     `progress` is called now and then with the files done and their total (0 while it is not known).
+    Of a table, `types` are those of some columns (others are inferred), and `header` says whether its first
+    line has names (None: found by looking). A `schema` is that of a fit: nothing is inferred, and with
+    `impute_missing` columns that are not there are missing in every row.
 
     Raises: DataError, ShapeError (a DataError) or SettingsError with a message of one line.
 
@@ -45,7 +53,20 @@ def read(
     ...     read(path).values.tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
-    options = Options(tuple(include), size, grayscale, limit, key, skip_bad, labels, progress)
+    options = Options(
+        include=tuple(include),
+        size=size,
+        grayscale=grayscale,
+        limit=limit,
+        key=key,
+        skip_bad=skip_bad,
+        labels=labels,
+        progress=progress,
+        types=dict(types or {}),
+        header=header,
+        schema=schema,
+        impute_missing=impute_missing,
+    )
     _check(options)
     path = _existing(path)
     reader = find_reader(path)
@@ -117,7 +138,13 @@ def _check(options: Options) -> None:
 
 
 def _check_uses(options: Options, reader: Reader, path: Path) -> None:
-    given = {"include": options.include, "key": options.key, "grayscale": options.grayscale}
+    given = {
+        "include": options.include,
+        "key": options.key,
+        "grayscale": options.grayscale,
+        "column": options.types,
+        "header": options.header is not None,
+    }
     for name, value in given.items():
         if value and name not in reader.uses:
             raise SettingsError(f"--{name} has no meaning for {reader.what} ({path}); leave it out")

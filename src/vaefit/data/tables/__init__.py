@@ -2,6 +2,30 @@
 
 from ..variable import Variable
 from .cells import Cells, Scaling
+from .coding import decode, encode
 from .column import Column, ColumnType, Schema
+from .files import read_binary_table, read_text_table, write_table
+from .infer import infer
+from .modelling import dataset_of, recode
+from .table import Table
+from .types import is_frame, parse_types
 
-__all__ = ["Cells", "Column", "ColumnType", "Scaling", "Schema", "Variable"]
+__all__ = [
+    "Cells",
+    "Column",
+    "ColumnType",
+    "Scaling",
+    "Schema",
+    "Table",
+    "Variable",
+    "dataset_of",
+    "decode",
+    "encode",
+    "infer",
+    "is_frame",
+    "parse_types",
+    "read_binary_table",
+    "read_text_table",
+    "recode",
+    "write_table",
+]

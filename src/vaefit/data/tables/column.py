@@ -33,8 +33,9 @@ class Column:
     `categories` are the cells' texts of a binary, ordinal or categorical column; a cell's number is its
     place among them; with `other` the last of them stands for all rare ones. `step` is the distance between
     neighbouring values of a column that has few or is of integers (0: continuous). `low` and `high` bound
-    what was seen, `decimals` is how many digits after the point are written (None: as many as it takes).
-    `missing`: cells were missing when the column was first seen.
+    what was seen, `decimals` is how many digits after the point are written (None: as many as it takes),
+    with `trim` without zeros at their end. `convention` is how numbers are written (`numbers.CONVENTIONS`),
+    `prefix` the blanks before every cell. `missing`: cells were missing when the column was first seen.
     """
 
     name: str
@@ -45,8 +46,11 @@ class Column:
     low: float = 0.0
     high: float = 0.0
     decimals: int | None = None
+    trim: bool = False
+    convention: str = "plain"
+    prefix: str = ""
     missing: bool = False
-    # The one cell of a constant column; how dates are written (strptime).
+    # The one cell of a constant column; how dates are written (strftime, as polars takes it).
     constant: str = ""
     date_format: str = ""
 
