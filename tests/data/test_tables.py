@@ -2,7 +2,6 @@
 
 import gzip
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -53,18 +52,3 @@ def test_parquet(tmp_path):
     data = read(tmp_path / "a.parquet", limit=2)
     assert data.values.tolist() == [[1, 0.5, 1], [2, 1.5, 0]]
     assert data.columns == ("a", "b", "c")
-
-
-@pytest.mark.parametrize(
-    ("column", "fragment"),
-    [(["x", "y"], "column 'b' of type String such as 'x'"), ([1.0, None], "row 2, column 'b'")],
-)
-def test_parquet_that_is_not_all_numbers(tmp_path, column, fragment):
-    pl.DataFrame({"a": [1, 2], "b": column}).write_parquet(tmp_path / "a.parquet")
-    with pytest.raises(ValueError, match=fragment):
-        read(tmp_path / "a.parquet")
-
-
-def test_float32_parquet_stays_float32(tmp_path):
-    pl.DataFrame({"a": np.ones(2, np.float32)}).write_parquet(tmp_path / "a.parquet")
-    assert read(tmp_path / "a.parquet").values.dtype == np.float32

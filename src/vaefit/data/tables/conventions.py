@@ -95,7 +95,7 @@ def _require_agreement(table: Table, sure: Mapping[str, str]) -> None:
 
 
 def require_one_kind(table: Table, text: pl.Series) -> None:
-    """Refuse a column of words in which most cells are numbers or dates, but for a few levels such as 3+.
+    """Refuse a column of words in which most cells are numbers, but for few levels (1, 2, 3+).
 
     Raises: DataError naming the first cell that is none.
     """
@@ -108,7 +108,8 @@ def require_one_kind(table: Table, text: pl.Series) -> None:
             row = _first(text.str.contains(APART))
             raise _mixed(table, text, row, "numbers without blanks or apostrophes between thousands")
         return
-    if (levels <= FEW and len(seen) >= 5 * levels) or (share < 0.9 and len(seen) < FEW):
+    others = round((1 - share) * len(seen))
+    if (levels <= FEW and len(seen) >= 5 * levels and others > 1) or (share < 0.9 and len(seen) < FEW):
         return
     raise _mixed(
         table, text, _first(text.is_not_null() & ~_best_match(text)), f"numbers as in {share:.0%} of the rows"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EXACT = 2.0**53
 FEW_LEVELS = 10
 LARGEST_COUNT = 1000
+MOST_DECIMALS = 6  # of a grid that people chose, as against digits left by a computation
 ID_NAME = re.compile(
     r"^(id|.*[_\s-]id|.*[a-z]I[dD]|index|key|uuid|guid|row|row[_ ]?(number|num|id)|unnamed.*)$", re.I
 )
@@ -47,8 +48,6 @@ def number_type(numbers: pl.Series, text: pl.Series, named: bool) -> ColumnType:
         return "identifier"
     if len(levels) == 2 and (len(values) >= 10 or set(levels) == {0.0, 1.0}):
         return "binary"
-    if whole and _are_grades(values, levels):
-        return "ordinal"
     if whole:
         return _whole_type(values, levels)
     if _is_proportion(levels):
@@ -58,12 +57,13 @@ def number_type(numbers: pl.Series, text: pl.Series, named: bool) -> ColumnType:
 
 def _is_identifier(values: np.ndarray, levels: np.ndarray, text: pl.Series, named: bool) -> bool:
     """Nearly all distinct, and called so, or too long for a number, or without a name and counting rows."""
-    if len(levels) < 0.9 * len(values) or len(values) < 5:
+    # Counted in the text, because floats may merge long ones.
+    if text.drop_nulls().n_unique() < 0.9 * len(values) or len(values) < 5:
         return False
     nameless = named and PLACE_NAME.match(text.name)
     counts = bool(nameless) and bool((np.diff(values) == 1).all())
     return (
-        bool(ID_NAME.match(text.name)) or counts or bool(np.abs(levels).max() > EXACT and _all_digits(text))
+        bool(ID_NAME.match(text.name)) or counts or bool(np.abs(levels).max() >= EXACT and _all_digits(text))
     )
 
 
@@ -78,17 +78,21 @@ def _are_grades(values: np.ndarray, levels: np.ndarray) -> bool:
 
 
 def _whole_type(values: np.ndarray, levels: np.ndarray) -> ColumnType:
-    near_zero = 0 <= levels[0] <= 1 and levels[-1] <= LARGEST_COUNT
-    # As against 1, 7, 28, 365: most of the small numbers are there.
-    small = levels[levels <= np.median(values)]
-    if (
-        near_zero
-        and 2 * len(small) > small[-1] - small[0]
-        and _skewness(values) >= 0.75
-        and np.median(values) <= 0.25 * levels[-1]
-    ):
+    grades = _are_grades(values, levels)
+    if _are_counts(values, levels) and not (grades and levels[0] > 0):
         return "count"
+    if grades:
+        return "ordinal"
     return "positive" if _wants_log(values) else "real"
+
+
+def _are_counts(values: np.ndarray, levels: np.ndarray) -> bool:
+    """From 0 or 1 on, skewed, and most of the small numbers are there (as against 1, 7, 28, 365)."""
+    middle = float(np.median(values))
+    small = levels[levels <= middle]
+    filled = 2 * len(small) > small[-1] - small[0]
+    near_zero = 0 <= levels[0] <= 1 and levels[-1] <= LARGEST_COUNT and middle <= 0.25 * levels[-1]
+    return bool(near_zero and filled and _skewness(values) >= 0.75)
 
 
 def _is_proportion(levels: np.ndarray) -> bool:
@@ -134,7 +138,7 @@ def grid(values: np.ndarray, decimals: int | None) -> float:
     Whole numbers have one; other values where less than half of them are distinct: the grid of nearly all of
     their decimals, or else the gap of which all others are multiples, or else a small gap.
 
-    >>> grid(np.array([1.0, 3.0, 7.0]), 0), grid(np.array([0.5, 0.25, 0.5, 0.5, 0.25, 1.0]), 2)
+    >>> grid(np.array([1.0, 3.0, 7.0]), 0), grid(np.array([0.5, 0.25, 0.5, 0.25, 0.5, 0.25, 1.0]), 2)
     (1.0, 0.25)
     """
     levels = np.unique(values)
@@ -142,7 +146,7 @@ def grid(values: np.ndarray, decimals: int | None) -> float:
         return 1.0
     if 2 * len(levels) >= len(values):
         return 0.0
-    if decimals is not None and decimals <= 12 and np.abs(levels).max() * 10.0**decimals < EXACT:
+    if decimals is not None and decimals <= MOST_DECIMALS and np.abs(levels).max() * 10.0**decimals < EXACT:
         scaled = np.round(levels * 10.0**decimals)
         common = np.gcd.reduce(np.diff(np.unique(scaled)).astype(np.int64))
         return max(int(common), 1) / 10.0**decimals
@@ -175,7 +179,7 @@ def require_type(table: Table, text: pl.Series, convention: str | None, kind: st
             "proportion": "a number from 0 to 1",
         }[kind]
         raise _unfit(table, text, int((observed & ~within).arg_max() or 0), wanted)
-    long = (numbers.abs() > EXACT) & text.str.contains(r"^[+-]?[0-9]+$")
+    long = (numbers.abs() >= EXACT) & text.str.contains(r"^[+-]?[0-9]+$")
     if long.any():
         raise _unfit(
             table,

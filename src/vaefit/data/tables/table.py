@@ -125,7 +125,7 @@ def _as_text(column: pl.Series) -> pl.Series:
 
     kind = column.dtype
     if isinstance(kind, pl.Datetime):
-        return _moments(column)
+        return _moments(column, kind.time_zone)
     if kind.is_numeric() or kind in (pl.Null, pl.String, pl.Boolean, pl.Date, pl.Time):
         return column.cast(pl.String)
     if isinstance(kind, pl.Categorical | pl.Enum):
@@ -135,12 +135,10 @@ def _as_text(column: pl.Series) -> pl.Series:
     raise DataError(f"expected cells of numbers, text or dates, found column '{column.name}' of type {kind}")
 
 
-def _moments(column: pl.Series) -> pl.Series:
+def _moments(column: pl.Series, zone: str | None) -> pl.Series:
     import polars as pl
 
-    naive = (
-        column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if column.dtype.time_zone else column
-    )  # pyright: ignore[reportAttributeAccessIssue]
+    naive = column if zone is None else column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     micro = naive.cast(pl.Datetime("us"))
     ticks = micro.drop_nulls().cast(pl.Int64)
     if (ticks % 86_400_000_000 == 0).all():
@@ -171,14 +169,14 @@ def _plain(column: np.ndarray) -> Any:
 
 def _columns(rows: object, source: str) -> list[list[str | None]]:
     try:
-        array = rows if isinstance(rows, np.ndarray) else np.asarray(rows, dtype=object)
+        array = rows if isinstance(rows, np.ndarray) else np.array(rows, dtype=object)
     except ValueError:
         array = np.empty(0)
     if array.ndim != 2:
         raise ShapeError(
             f"{source}: expected a table of rows of equal length, found an array of shape {array.shape}"
         )
-    return [list(map(_cell, column.tolist())) for column in array.T]
+    return [[_cell(cell) for cell in column] for column in array.T.tolist()]
 
 
 def _cell(value: object) -> str | None:
