@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vaefit import data
+from vaefit.column_types import parse_types
 from vaefit.data import Dataset
 from vaefit.display import Display
 from vaefit.errors import DataError, SettingsError
@@ -37,7 +38,7 @@ def read(rows: object, settings: Settings, display: Display) -> Dataset:
     size = parse_size(settings.size)
     if isinstance(rows, Dataset):
         return rows
-    types = data.parse_types(settings.column)
+    types = parse_types(settings.column)
     if not isinstance(rows, str | Path):
         if types or settings.header is not None or data.is_frame(rows):
             dataset = Dataset.from_table(rows, types=types, header=settings.header, limit=settings.limit)

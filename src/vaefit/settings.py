@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Literal
 
 from vaefit import catalogue
-from vaefit.data import parse_types
+from vaefit.column_types import parse_types
 from vaefit.errors import SettingsError
 from vaefit.options import Option, Value, check_all, option
 

@@ -12,13 +12,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vaefit import VaefitError
-from vaefit.data import Dataset, parse_types, read
+from vaefit.column_types import parse_types
+from vaefit.data import Dataset, read
 from vaefit.data.tables import Schema, Table, decode, infer, recode, write_table
 from vaefit.data.tables.numeric import grid
 from vaefit.errors import DataError, SettingsError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 RNG = np.random.default_rng(0)
+
+
+def schema_of(data: Dataset) -> Schema:
+    assert data.schema is not None
+    return data.schema
+
+
+def cells_of(data: Dataset) -> pl.DataFrame:
+    assert data.table is not None
+    return data.table.cells
 
 
 def rows(*columns) -> bytes:
@@ -77,8 +88,8 @@ def test_what_is_read(tmp_path, case):
     (tmp_path / "a.csv").write_bytes(content)
     data = read(tmp_path / "a.csv")
     assert data.columns == tuple(names)
-    assert [column.type for column in data.schema] == types
-    assert (data.table.n, data.dim) == (data.n, len(names))
+    assert [column.type for column in schema_of(data)] == types
+    assert (cells_of(data).height, data.dim) == (data.n, len(names))
     if first:
         np.testing.assert_allclose(data.values[0], first)
     assert data.notices[0].startswith("columns: ")
@@ -87,16 +98,16 @@ def test_what_is_read(tmp_path, case):
 def test_missing_cells_are_nan_and_cells_stay_as_they_are(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"1, a\n2, NA\nN/A,b\n")
     data = read(tmp_path / "a.csv")
-    assert data.table.cells.rows() == [("1", " a"), ("2", " NA"), ("N/A", "b")]
+    assert cells_of(data).rows() == [("1", " a"), ("2", " NA"), ("N/A", "b")]
     np.testing.assert_array_equal(data.values[:, 1], [0, np.nan, 1])
-    assert data.take([2, 0]).table.cells.rows() == [("N/A", "b"), ("1", " a")]
-    assert Schema.from_dict(data.schema.to_dict()) == data.schema
+    assert cells_of(data.take([2, 0])).rows() == [("N/A", "b"), ("1", " a")]
+    assert Schema.from_dict(schema_of(data).to_dict()) == schema_of(data)
 
 
 def test_given_types_and_header(tmp_path):
     (tmp_path / "a.csv").write_text("x,y\nz,y\nx,w\n")
     types = parse_types(["x=categorical", "y=text"])
-    assert [column.type for column in read(tmp_path / "a.csv", types=types, header=True).schema] == [
+    assert [column.type for column in schema_of(read(tmp_path / "a.csv", types=types, header=True))] == [
         "categorical",
         "text",
     ]
@@ -109,12 +120,13 @@ def test_given_types_and_header(tmp_path):
 def test_many_categories_are_grouped():
     cells = [f"k{i % 60 if i % 7 else 0}" for i in range(600)]
     data = Dataset.from_table(pl.DataFrame({"k": cells, "x": RNG.normal(size=600)}))
-    (column, _) = data.schema
+    (column, _) = schema_of(data)
     assert (len(column.categories), column.categories[-1], column.other) == (50, "other", True)
     assert "49 commonest" in data.notices[1]
     assert data.values[0, 0] == column.categories.index("k0")
     assert {"other"} == {
-        decode(data.values[i : i + 1], data.schema)["k"][0] for i in np.flatnonzero(data.values[:, 0] == 49)
+        decode(data.values[i : i + 1], schema_of(data))["k"][0]
+        for i in np.flatnonzero(data.values[:, 0] == 49)
     }
 
 
@@ -133,11 +145,11 @@ def test_parquet_and_arrow(tmp_path):
     frame.write_ipc(tmp_path / "a.arrow")
     for name in ("a.parquet", "a.arrow"):
         data = read(tmp_path / name)
-        types = [column.type for column in data.schema]
+        types = [column.type for column in schema_of(data)]
         assert types == ["real", "real", "binary", "date", "date", "binary"]
         np.testing.assert_array_equal(data.values[0], [1, 0.5, 1, 18292, 18292.5, 0])
         np.testing.assert_array_equal(np.isnan(data.values[1]), [0, 0, 0, 1, 1, 0])
-        write_table(decode(data.values, data.schema), tmp_path / f"out-{name}", data.schema)
+        write_table(decode(data.values, schema_of(data)), tmp_path / f"out-{name}", schema_of(data))
     again = pl.read_parquet(tmp_path / "out-a.parquet")
     kinds = {
         "whole": pl.Int64,
@@ -201,7 +213,7 @@ WRITTEN = {
 def test_cells_are_written_as_they_were(tmp_path, case):
     (tmp_path / "a.csv").write_bytes(WRITTEN[case])
     data = read(tmp_path / "a.csv")
-    assert decode(data.values, data.schema).rows() == data.table.cells.rows()
+    assert decode(data.values, schema_of(data)).rows() == cells_of(data).rows()
 
 
 def test_new_values_are_brought_into_the_columns_support():
@@ -258,22 +270,22 @@ def test_levels_that_are_numbers_are_compared_as_numbers():
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"no data in {SHARED}")
 def test_real_tables():
     adult = read(SHARED / "tables" / "adult.csv")
-    types = {column.name: column.type for column in adult.schema}
+    types = {column.name: column.type for column in schema_of(adult)}
     assert adult.values.shape == (32561, 15)
     assert {types[name] for name in ("age", "education-num", "capital-gain", "hours-per-week")} == {"real"}
     assert (types["fnlwgt"], types["sex"], types["income"]) == ("positive", "binary", "binary")
-    assert [column.name for column in adult.schema if column.missing] == [
+    assert [column.name for column in schema_of(adult) if column.missing] == [
         "workclass",
         "occupation",
         "native-country",
     ]
     whole = adult.take(np.flatnonzero(~np.isnan(adult.values).any(1))[:2000])
-    assert decode(whole.values, whole.schema).equals(whole.table.cells)
+    assert decode(whole.values, schema_of(whole)).equals(cells_of(whole))
     cancer = read(SHARED / "tables" / "breast-cancer-wisconsin.csv")
-    assert (np.isnan(cancer.values).sum(), cancer.schema.columns[5].missing) == (16, True)
+    assert (np.isnan(cancer.values).sum(), schema_of(cancer).columns[5].missing) == (16, True)
     wine = read(SHARED / "tables" / "winequality-red.csv")
-    assert wine.schema.columns[-1].categories == tuple("345678")
-    assert "identifier" not in {column.type for column in wine.schema}
+    assert schema_of(wine).columns[-1].categories == tuple("345678")
+    assert "identifier" not in {column.type for column in schema_of(wine)}
 
 
 cells = {
@@ -310,8 +322,8 @@ def test_round_trip(tmp_path, data, kinds, n):
     found = read_or_refused(tmp_path / "a.csv")
     if found is None:
         return
-    back = decode(found.values, found.schema)
-    for column in found.schema:
+    back = decode(found.values, schema_of(found))
+    for column in schema_of(found):
         if column.type not in ("identifier", "text"):
             assert back[column.name].to_list() == columns[column.name]
 
@@ -328,4 +340,4 @@ def test_only_our_errors(tmp_path, lines):
     (tmp_path / "a.csv").write_text("\n".join(",".join(line) for line in lines))
     found = read_or_refused(tmp_path / "a.csv")
     if found is not None:
-        decode(found.values, found.schema)
+        decode(found.values, schema_of(found))

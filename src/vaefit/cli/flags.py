@@ -66,6 +66,10 @@ _READING: dict[str, tuple[Any, Any]] = {
     "grayscale": (bool | None, typer.Option(help="convert images to grey (unset: as in the fit)")),
     "limit": (int | None, typer.Option(metavar="N", min=1, help="read only the first N rows")),
     "key": (str | None, typer.Option(metavar="NAME", help="name of the array inside a .npz or .mat file")),
+    "header": (
+        bool | None,
+        typer.Option(help="a table's first line has the columns' names (unset: found by looking)"),
+    ),
     "skip_bad": (bool, typer.Option("--skip-bad", help="leave out unreadable images, and say how many")),
 }
 

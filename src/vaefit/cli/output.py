@@ -42,6 +42,7 @@ def read_for(
     limit: int | None,
     key: str | None,
     skip_bad: bool,
+    header: bool | None = None,
     labels: str | None = None,
 ) -> Dataset:
     """Data read the way the fit read its own, unless told otherwise; with labels where asked for."""
@@ -54,6 +55,7 @@ def read_for(
         limit=limit,
         key=key,
         skip_bad=skip_bad,
+        header=header,
         progress=screen.reading,
     )
     screen.close()

@@ -6,7 +6,7 @@ from .read import read, read_labelled, with_labels
 from .split import split
 from .spread import spread
 from .tables.column import Schema
-from .tables.types import is_frame, parse_types
+from .tables.table import is_frame
 from .transforms import Transform, Visit, transform_from_dict
 from .variable import Variable
 
@@ -19,7 +19,6 @@ __all__ = [
     "check_same",
     "choose_transform",
     "is_frame",
-    "parse_types",
     "read",
     "read_labelled",
     "split",

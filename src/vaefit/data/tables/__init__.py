@@ -7,8 +7,7 @@ from .column import Column, ColumnType, Schema
 from .files import read_binary_table, read_text_table, write_table
 from .infer import infer
 from .modelling import dataset_of, recode
-from .table import Table
-from .types import is_frame, parse_types
+from .table import Table, is_frame
 
 __all__ = [
     "Cells",
@@ -23,7 +22,6 @@ __all__ = [
     "encode",
     "infer",
     "is_frame",
-    "parse_types",
     "read_binary_table",
     "read_text_table",
     "recode",

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
+from ...column_types import TYPES, ColumnType
 from ...errors import RunError
 
-ColumnType = Literal[
-    "real",
-    "positive",
-    "count",
-    "proportion",
-    "binary",
-    "ordinal",
-    "categorical",
-    "date",
-    "constant",
-    "identifier",
-    "text",
-]
-TYPES: tuple[str, ...] = get_args(ColumnType)
 CODED = ("binary", "ordinal", "categorical")
 LEFT_OUT = ("constant", "identifier", "text")
 

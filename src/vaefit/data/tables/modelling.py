@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...column_types import TYPES
 from ...errors import DataError
 from ..dataset import Dataset
 from ..names import one_line
 from .coding import encode
-from .column import LEFT_OUT, TYPES, Column, Schema
+from .column import LEFT_OUT, Column, Schema
 from .infer import infer
 from .numbers import observed
 from .numeric import PLACE_NAME

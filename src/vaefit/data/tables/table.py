@@ -176,9 +176,15 @@ def _columns(rows: object, source: str) -> list[list[str | None]]:
         raise ShapeError(
             f"{source}: expected a table of rows of equal length, found an array of shape {array.shape}"
         )
-    return [[_cell(cell) for cell in column] for column in array.T.tolist()]
+    columns: Any = array.T.tolist()
+    return [list(map(_cell, column)) for column in columns]
 
 
 def _cell(value: object) -> str | None:
     missing = value is None or type(value).__name__ in ("NAType", "NaTType")
     return None if missing or (isinstance(value, float) and math.isnan(value)) else str(value)
+
+
+def is_frame(rows: object) -> bool:
+    """Whether rows are a pandas or polars frame."""
+    return type(rows).__module__.split(".")[0] in ("pandas", "polars") and hasattr(rows, "columns")

@@ -1,12 +1,27 @@
-"""What people say about a table's columns."""
+"""The types that a column of a table may have, and what people say about them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal, get_args
 
-from ...errors import SettingsError
-from ...options import unknown
-from .column import TYPES
+from vaefit.errors import SettingsError
+from vaefit.options import unknown
+
+ColumnType = Literal[
+    "real",
+    "positive",
+    "count",
+    "proportion",
+    "binary",
+    "ordinal",
+    "categorical",
+    "date",
+    "constant",
+    "identifier",
+    "text",
+]
+TYPES: tuple[str, ...] = get_args(ColumnType)
 
 
 def parse_types(given: Iterable[str]) -> dict[str, str]:
@@ -26,8 +41,3 @@ def parse_types(given: Iterable[str]) -> dict[str, str]:
             raise SettingsError(f"--column {word}: {unknown('type', kind, TYPES)}")
         found[name] = kind
     return found
-
-
-def is_frame(rows: object) -> bool:
-    """Whether rows are a pandas or polars frame."""
-    return type(rows).__module__.split(".")[0] in ("pandas", "polars") and hasattr(rows, "columns")
