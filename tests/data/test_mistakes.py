@@ -140,6 +140,7 @@ MISTAKES = {
     "short line with quotes": ({"a.csv": b'"1",2\n3\n'}, "a.csv", {}, DataError, ["2 cells", "found 1", "line 2"]),
     "blank-separated short line": ({"a.txt": b"1 2\n3 4\n5\n"}, "a.txt", {}, DataError, ["2 cells", "found 1", "line 3"]),
     "long line": ({"a.csv": b"1,2\n3,4\n5,6,7\n"}, "a.csv", {}, DataError, ["2 cells", "found 3", "line 3"]),
+    "money": ({"a.csv": b"x,y\n1,$5.00\n2,$6.50\n3,$7.00\n"}, "a.csv", {}, DataError, ["without units", "'$5.00'", "row 1", "'y'"]),
     "infinite cell": ({"a.csv": b"x,y\n1,2\n3,inf\n4,5\n"}, "a.csv", {"types": {"y": "real"}}, DataError, ["inf", "row 2", "'y'"]),
     "overflowing cell": ({"a.csv": b"x,y\n1,2\n3,1e999\n"}, "a.csv", {}, DataError, ["finite", "1e999", "row 2", "'y'"]),
     "repeated name": ({"a.csv": b"x,y,x\n1,2,3\n"}, "a.csv", {}, DataError, ["'x'", "columns 1 and 3", "--no-header"]),

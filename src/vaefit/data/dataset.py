@@ -138,7 +138,7 @@ class Dataset:
 
         table = Table.of(rows, header=header, source=source)
         table = table if limit is None else table.take(range(min(limit, table.n)))
-        _check_lengths(table.cells.to_numpy(), {"labels": labels}, limit)
+        _check_lengths(np.empty((table.n, 0)), {"labels": labels}, limit)
         return dataset_of(table, types=types, labels=_head(labels, limit))
 
 

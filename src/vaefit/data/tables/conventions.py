@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import DataError
 from ..names import one_line
 from .dates import date_format
-from .numbers import APART, Shapes, matching, observed, shapes
+from .numbers import STRANGE, Shapes, matching, observed, shapes
 from .table import Table
 
 if TYPE_CHECKING:
@@ -103,10 +103,10 @@ def require_one_kind(table: Table, text: pl.Series) -> None:
     levels = seen.n_unique()
     share = shapes(seen).best
     if share < MOSTLY:
-        share = float(seen.str.contains(APART).sum()) / len(seen)
+        share = float(seen.str.contains(STRANGE).sum()) / len(seen)
         if share >= MOSTLY:
-            row = _first(text.str.contains(APART))
-            raise _mixed(table, text, row, "numbers without blanks or apostrophes between thousands")
+            row = _first(text.str.contains(STRANGE))
+            raise _mixed(table, text, row, "plain numbers, without units or blanks")
         return
     others = round((1 - share) * len(seen))
     if (levels <= FEW and len(seen) >= 5 * levels and others > 1) or (share < 0.9 and len(seen) < FEW):
@@ -144,5 +144,6 @@ def find_date_format(table: Table, text: pl.Series) -> str | None:
         return None
     bad = to_days(text, form).is_null() & text.is_not_null()
     if bad.any():
-        raise _mixed(table, text, _first(bad), f"dates such as {text.drop_nulls()[0]} (years 1 to 9999)")
+        good = text.filter(~bad).drop_nulls()[0]
+        raise _mixed(table, text, _first(bad), f"dates such as {good} (years 1 to 9999)")
     return form

@@ -19,8 +19,11 @@ PATTERNS = {
     "grouped": r"^[+-]?([1-9][0-9]{0,2}(,[0-9]{3})+|[0-9]+)?(\.[0-9]*)?$",
     "comma": r"^[+-]?([1-9][0-9]{0,2}(\.[0-9]{3})+|[0-9]+)?(,[0-9]*)?([eE][+-]?[0-9]+)?$",
 }
-# Thousands apart by blanks or apostrophes: numbers to a person, but not read here.
-APART = r"^[+-]?[0-9]{1,3}([ '\x{a0}\x{202f}][0-9]{3})+([.,][0-9]+)?$"
+# Numbers to a person, but not read here: thousands apart by blanks or apostrophes, and units.
+STRANGE = (
+    r"^[+-]?[0-9]{1,3}([ '\x{a0}\x{202f}][0-9]{3})+([.,][0-9]+)?$"
+    r"|^[+-]?[$€£¥] ?[+-]?[0-9][0-9.,]*$|^[+-]?[0-9][0-9.,]* ?[$€£¥%]$"
+)
 
 
 class Shapes(NamedTuple):
