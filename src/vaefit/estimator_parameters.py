@@ -69,6 +69,8 @@ class Parameters(BaseEstimator):
         grayscale: bool | None = None,
         limit: int | None = None,
         key: str | None = None,
+        column: Sequence[str] | None = None,
+        header: bool | None = None,
         skip_bad: bool | None = None,
         scaling: Literal["auto", "standardise", "quantile"] | None = None,
         dequantise: bool | None = None,
@@ -150,6 +152,8 @@ class Parameters(BaseEstimator):
         self.grayscale = grayscale
         self.limit = limit
         self.key = key
+        self.column = column
+        self.header = header
         self.skip_bad = skip_bad
         self.scaling = scaling
         self.dequantise = dequantise
