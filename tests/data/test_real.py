@@ -69,7 +69,9 @@ def test_tables_of_numbers(name, shape):
     data = read(SHARED / "tables" / name)
     assert data.values.shape == shape
     x = choose_transform(data).forward(data.values)
-    np.testing.assert_allclose(x.std(0), 1, rtol=1e-4)
+    assert data.schema is not None
+    real = [column.type == "real" for column in data.schema.modelled]
+    np.testing.assert_allclose(x.std(0)[real], 1, rtol=1e-4)
 
 
 def test_importing_is_cheap():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import DataError
 from ..names import one_line
 from .dates import date_format
-from .numbers import STRANGE, Shapes, matching, observed, shapes
+from .numbers import STRANGE, Shapes, all_observed, all_shapes, matching, shapes
 from .table import Table
 
 if TYPE_CHECKING:
@@ -34,8 +34,12 @@ def read_texts(
 
     Raises: DataError where that leaves it open, or columns of one table disagree.
     """
-    texts = {name: observed(table.cells[name]) for name in names}
-    found = {name: shapes(text) for name, text in texts.items()}
+    names = list(names)
+    if not names:
+        return {}
+    frame = all_observed(table.cells.select(names))
+    texts = {text.name: text for text in frame.iter_columns()}
+    found = all_shapes(frame)
     sure = {name: shape.fitting[0] for name, shape in found.items() if len(shape.fitting) == 1}
     _require_agreement(table, sure)
     marks = set(sure.values()) - {"plain"}

@@ -14,7 +14,7 @@ from ..names import one_line
 from .coding import encode
 from .column import LEFT_OUT, Column, Schema
 from .infer import infer
-from .numbers import observed
+from .numbers import all_observed
 from .numeric import PLACE_NAME
 from .table import Table
 
@@ -84,9 +84,7 @@ def _dataset(
 def _require_cells(table: Table) -> None:
     import polars as pl
 
-    empty = table.cells.select(
-        pl.all_horizontal([observed(column).is_null() for column in table.cells.iter_columns()])
-    ).to_series()
+    empty = all_observed(table.cells).select(pl.all_horizontal(pl.all().is_null())).to_series()
     if empty.any():
         row = int(empty.arg_max() or 0)
         raise DataError(

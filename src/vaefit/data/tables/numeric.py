@@ -33,9 +33,9 @@ def to_checked_numbers(table: Table, text: pl.Series, convention: str) -> pl.Ser
     Raises: DataError for an infinity, or a whole number that floats would change, where not an identifier.
     """
     numbers = to_numbers(text, convention)
-    infinite = numbers.is_infinite().fill_null(False)
+    infinite = np.isinf(numbers.to_numpy())
     if infinite.any():
-        raise _unfit(table, text, int(infinite.arg_max() or 0), "a finite number")
+        raise _unfit(table, text, int(infinite.argmax()), "a finite number")
     return numbers
 
 
@@ -163,31 +163,27 @@ def require_type(table: Table, text: pl.Series, convention: str | None, kind: st
 
     Raises: DataError naming the first.
     """
-    numbers = to_checked_numbers(table, text, convention or "plain")
-    observed = text.is_not_null()
-    within = {
-        "real": numbers.is_not_null(),
-        "positive": numbers > 0,
-        "count": (numbers >= 0) & (numbers == numbers.floor()),
-        "proportion": (numbers >= 0) & (numbers <= 1),
-    }[kind].fill_null(False)
+    values = to_checked_numbers(table, text, convention or "plain").to_numpy()
+    observed = text.is_not_null().to_numpy()
+    # A cell that is no number is NaN, which is on no side of a bound.
+    within, wanted = {
+        "real": (~np.isnan(values), "a number"),
+        "positive": (values > 0, "a number above 0"),
+        "count": ((values >= 0) & (values == np.floor(values)), "a whole number of at least 0"),
+        "proportion": ((values >= 0) & (values <= 1), "a number from 0 to 1"),
+    }[kind]
     if (observed & ~within).any():
-        wanted = {
-            "real": "a number",
-            "positive": "a number above 0",
-            "count": "a whole number of at least 0",
-            "proportion": "a number from 0 to 1",
-        }[kind]
-        raise _unfit(table, text, int((observed & ~within).arg_max() or 0), wanted)
-    long = (numbers.abs() >= EXACT) & text.str.contains(r"^[+-]?[0-9]+$")
+        raise _unfit(table, text, int((observed & ~within).argmax()), wanted)
+    if observed.any() and np.nanmax(np.abs(values)) >= EXACT:
+        _require_exact(table, text)
+
+
+def _require_exact(table: Table, text: pl.Series) -> None:
+    long = text.str.contains(r"^[+-]?[0-9]{16,}$").fill_null(False)
     if long.any():
-        raise _unfit(
-            table,
-            text,
-            int(long.fill_null(False).arg_max() or 0),
-            "whole numbers of at most 15 digits",
-            "; say --column NAME=identifier to leave it out",
-        )
+        row = int(long.arg_max() or 0)
+        advice = "; say --column NAME=identifier to leave it out"
+        raise _unfit(table, text, row, "whole numbers of at most 15 digits", advice)
 
 
 def _unfit(table: Table, text: pl.Series, row: int, wanted: str, advice: str = "") -> DataError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,9 @@ def is_code(seen: pl.Series) -> bool:
 
 def prefix_of(cells: pl.Series) -> str:
     """The blanks that stand before most cells."""
-    blanks = cells.drop_nulls().head(10_000).str.extract(r"^([ \t]*)\S").drop_nulls()
-    return str(blanks.mode().sort()[0]) if len(blanks) else ""
+    some = [cell for cell in cells.head(1000).to_list() if cell and not cell.isspace()]
+    counts = Counter(cell[: len(cell) - len(cell.lstrip(" \t"))] for cell in some)
+    return counts.most_common(1)[0][0] if some else ""
 
 
 def describe_levels(table: Table, text: pl.Series, column: Column, *, numeric: bool) -> Column:
