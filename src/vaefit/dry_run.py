@@ -9,6 +9,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from vaefit import fitting
@@ -66,7 +67,7 @@ def plan(
 
 
 def _memory(trainer: Trainer) -> dict[str, float]:
-    """MiB of what stays in memory while training; activations of a batch come on top."""
+    """MiB of what training holds: what stays, and what a batch's layers compute on the way."""
     weights = _mib(trainer.state.params)
     validation = 0 if trainer.validation is None else trainer.validation.nbytes
     return {
@@ -74,7 +75,17 @@ def _memory(trainer: Trainer) -> dict[str, float]:
         "gradients": weights,
         "optimizer": _mib(trainer.state.optimizer),
         "data": (trainer.x.nbytes + validation) / MIB,
+        "activations": _activations(trainer),
     }
+
+
+def _activations(trainer: Trainer) -> float:
+    """MiB of one batch's layers and latents, and of as many gradients; XLA may reuse some of it."""
+    plan, model = trainer.plan, trainer.model
+    rows = jax.ShapeDtypeStruct((min(plan.batch_size, len(trainer.x)), trainer.x.shape[1]), jnp.float32)
+    terms = eqx.filter_eval_shape(model.terms, rows, None, jax.random.key(0), plan.samples)
+    layers = jax.tree.leaves((terms.encoder, terms.z, terms.decoder))
+    return 2 * sum(leaf.size * leaf.dtype.itemsize for leaf in layers) / MIB
 
 
 def _mib(tree: PyTree) -> float:
