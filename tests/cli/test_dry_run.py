@@ -32,14 +32,22 @@ def test_says_what_the_fit_would_be(vaefit, folder, small, fit_said, empty):
     assert not list(empty.iterdir())
 
 
-def test_memory_is_that_of_weights_gradients_optimiser_and_data(vaefit, folder, small):
+def test_memory_is_that_of_weights_gradients_optimiser_data_and_activations(vaefit, folder, small):
     found = vaefit("fit", folder, "--dry-run", "--json", "-q", *small).json
     memory, weights = found["memory_mib"], 4 * found["parameters"] / 2**20
     assert memory["weights"] == memory["gradients"] == pytest.approx(weights)
     # Adam keeps two numbers a weight.
     assert memory["optimizer"] == pytest.approx(2 * weights, rel=0.01)
     assert memory["data"] == pytest.approx(60 * 64 * 4 / 2**20)
+    # 25 rows, one draw each: encoder 8 + 2 x 2, z 2, decoder 8 + 2 x 64; their gradients too, 4 bytes each.
+    assert memory["activations"] == pytest.approx(2 * 4 * 25 * (8 + 4 + 2 + 8 + 128) / 2**20)
     assert memory["total"] == pytest.approx(sum(v for k, v in memory.items() if k != "total"))
+
+
+def test_activations_of_the_decoder_grow_with_the_draws_and_no_batch_exceeds_the_rows(vaefit, folder, small):
+    arguments = ("--samples", "3", "--batch-size", "1000")
+    memory = vaefit("fit", folder, "--dry-run", "--json", "-q", *small, *arguments).json["memory_mib"]
+    assert memory["activations"] == pytest.approx(2 * 4 * 54 * (8 + 4 + 3 * (2 + 8 + 128)) / 2**20)
 
 
 def test_times_add_up(vaefit, folder, small):
@@ -113,6 +121,14 @@ def test_the_seconds_of_steps_are_what_was_asked_for(monkeypatch, folder):
         (("DATA", "--dry-run", "--out", "DATA"), "holds other files"),
         (("DATA", "--dry-run", "--likelihood", "bernoulli", "--sigma", "fixed"), "sigma is an option of"),
         (("--dry-run",), "expected DATA to fit"),
+        (
+            ("DATA", "--dry-run", "--tensorboard"),
+            "is about one run and writes nothing, found --tens",
+        ),
+        (
+            ("DATA", "--dry-run", "--tensorboard", "--seeds", "2"),
+            "--tensorboard and --seeds; leave out",
+        ),
     ],
 )
 def test_mistakes_are_those_of_the_fit(vaefit, folder, empty, arguments, message):

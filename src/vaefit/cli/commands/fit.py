@@ -75,6 +75,8 @@ def fit(
         _check_resume({name for name, value in given.items() if value and name != "epochs"}, recipe)
     elif rows is None:
         raise SettingsError("expected DATA to fit, or --resume RUN; found neither (see --help)")
+    if dry_run:
+        _check_dry_run({"--tensorboard": tensorboard, "--seeds": seeds > 1})
     from vaefit.cli import display
 
     screen = display.choose(quiet)
@@ -128,6 +130,15 @@ def _check_resume(given: set[str], recipe: str) -> None:
         )
 
 
+def _check_dry_run(given: dict[str, bool]) -> None:
+    extra = [name for name, value in given.items() if value]
+    if extra:
+        raise SettingsError(
+            f"--dry-run is about one run and writes nothing, found {' and '.join(extra)}; leave out one or "
+            "the other"
+        )
+
+
 def _next_free(rows: str) -> Path:
     stem = Path(rows).name.split(".")[0] or Path(rows).resolve().name or "run"
     names = [stem, *(f"{stem}-{i}" for i in range(2, 10_000))]
@@ -155,7 +166,7 @@ def _print_plan(found: dict[str, Any]) -> None:
         "data": f"{found['path']}: {found['rows']} training rows, {found['validation_rows']} validation rows "
         f"of {'x'.join(map(str, found['shape']))} ({found['transform']})",
         "model": f"likelihood {found['likelihood']}, {found['parameters']:,} parameters",
-        "memory": f"{memory['total']:.1f} MiB ({parts}), and the activations of a batch",
+        "memory": f"{memory['total']:.1f} MiB ({parts})",
         "steps": f"{found['steps_per_epoch']} an epoch, of {found['batch_size']} rows, "
         f"{1000 * found['seconds_per_step']:.3g} ms each",
         "time": f"{found['seconds_per_epoch']:.3g} s an epoch; {found['epochs']} epochs, the most there will "
