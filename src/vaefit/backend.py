@@ -1,6 +1,7 @@
-"""What must be said to JAX before it starts: the device, the number of threads, the compilation cache."""
+"""JAX's start (device, number of threads, compilation cache), and its words for too little memory."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -41,6 +42,20 @@ def check_device() -> str:
         asked = os.environ.get("JAX_PLATFORMS", "")
         reason = str(problem).splitlines()[0]
         raise SettingsError(f"no device {asked!r} here ({reason}); use --device cpu") from None
+
+
+def out_of_memory(problem: BaseException) -> str | None:
+    """What was asked for where a device or Python had too little memory; None for any other problem.
+
+    >>> out_of_memory(RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 68719476736 bytes."))
+    'allocating 64.0 GiB'
+    """
+    # Told by its words: the class of JAX's errors would need JAX.
+    _, found, asked = str(problem).partition("RESOURCE_EXHAUSTED: ")
+    if not found:
+        return (str(problem) or "all is in use") if isinstance(problem, MemoryError) else None
+    first = asked.partition("\n")[0].removeprefix("Out of memory").strip(" .")
+    return re.sub(r"(\d{6,}) bytes", lambda found: f"{int(found[1]) / 2**30:.1f} GiB", first)
 
 
 def _use_cache() -> None:

@@ -212,3 +212,42 @@ def test_force_overwrites_the_run_and_leaves_other_files(vaefit, fitted, folder,
     assert said.code == 0, said.err
     assert (run / "model.safetensors").read_bytes() != weights
     assert (run / "mine.txt").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("command", "where", "text", "asked"),
+    [
+        (
+            "fit",
+            "vaefit.train.Trainer.run",
+            "Out of memory allocating 68719476736 bytes.",
+            "allocating 64.0 GiB",
+        ),
+        (
+            "evaluate",
+            "vaefit.evaluating.evaluate",
+            "Out of memory while trying to allocate 16.00GiB.\n3",
+            "16.00GiB",
+        ),
+    ],
+)
+def test_a_device_without_enough_memory(vaefit, place, small, monkeypatch, command, where, text, asked):
+    import jax
+
+    def fail(*_, **__):
+        raise jax.errors.JaxRuntimeError(f"RESOURCE_EXHAUSTED: {text}")
+
+    monkeypatch.setattr(where, fail)
+    said = vaefit(*((*FIT, *small) if command == "fit" else ("evaluate", "run", "digits")))
+    _check_one_line(said, "vaefit: out of memory (")
+    assert asked in said.err
+    assert "smaller --batch-size, fewer --samples" in said.err
+
+
+def test_any_other_failure_of_the_program_keeps_its_traceback(vaefit, place, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("INTERNAL: something else")
+
+    monkeypatch.setattr("vaefit.evaluating.evaluate", fail)
+    with pytest.raises(RuntimeError, match="something else"):
+        vaefit("evaluate", "run", "digits", "-q")

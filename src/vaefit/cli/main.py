@@ -6,9 +6,14 @@ from collections.abc import Sequence
 
 from typer.exceptions import TyperException
 
+from vaefit.backend import out_of_memory
 from vaefit.errors import VaefitError
 
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
+_LESS = (
+    "ask for a smaller --batch-size, fewer --samples, smaller layers, a smaller --size or fewer rows "
+    "(--limit); what a run had saved is whole (--resume)"
+)
 _EXPECTED = {
     "int_parsing": "a whole number",
     "int_parsing_size": "a smaller whole number",
@@ -34,8 +39,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _say(str(problem), problem.exit_code)
     except TyperException as problem:
         return _say(f"{_one_line(problem)} (see --help)", 2)
-    except MemoryError as problem:
-        return _say(f"out of memory ({problem}); ask for fewer rows, samples or units", 2)
+    except (MemoryError, RuntimeError) as problem:
+        asked = out_of_memory(problem)
+        if asked is None:
+            raise
+        return _say(f"out of memory ({asked}); {_LESS}", 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
