@@ -1,7 +1,9 @@
 """A fit for TensorBoard: curves as epochs end, then the picture and the latent means for its projector."""
 
+import contextlib
 import io
 import math
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from vaefit.folder import write_atomically
 from vaefit.run import Run
 
 if TYPE_CHECKING:
-    from tensorboardX import SummaryWriter
+    from google.protobuf.message import Message
 
 FOLDER = "tensorboard"
 MOST_POINTS = 2000
@@ -38,7 +40,7 @@ class Board:
         self._display, self._folder = display, folder
         earlier = len(list(folder.glob(_EVENTS)))
         following = history[-1]["epoch"] + 1 if history else 0
-        self._writer = _open(folder, earlier, following if earlier else None)
+        self._events = _Events(folder, earlier, following if earlier else None)
         for record in () if earlier else history:
             self._write(record)
 
@@ -64,31 +66,45 @@ class Board:
 
     def on_epoch(self, record: Mapping[str, Any]) -> None:
         """Note the epoch's numbers, and pass them on."""
+        before = self._events.problem
         self._write(record)
-        # A killed process has told of every epoch that its checkpoint knows.
-        self._writer.flush()
+        if self._events.problem and not before:
+            self.notice(f"no more event files: {self._events.problem}; training goes on")
         self._display.on_epoch(record)
 
     def finish(self, fitted: Run, shown: Dataset) -> None:
-        """Add the run folder's picture, and the latent means of some of the rows it was made from."""
+        """Add the run folder's picture, and the latent means of some of the rows it was made from.
+
+        Raises:
+            RunError: not all could be written, then or before; the run itself is whole.
+        """
+        from tensorboardX.summary import image
+
         assert fitted.folder is not None
-        epoch = fitted.summary["epochs"]
-        self._writer.add_image(
-            "reconstructions", _picture(fitted.folder / "reconstructions.png"), epoch, dataformats="HWC"
-        )
+        picture = _picture(fitted.folder / "reconstructions.png")
+        self._events.add(fitted.summary["epochs"], image("reconstructions", picture, dataformats="HWC"))
         chosen = range(0, shown.n, -(-shown.n // MOST_POINTS))
-        self._project(fitted, shown.take(chosen), chosen)
+        try:
+            if self._events.problem:
+                raise RunError(self._events.problem)
+            self._project(fitted, shown.take(chosen), chosen)
+        except RunError as problem:
+            raise RunError(
+                f"{problem}; the run itself is whole; for its event files make room, remove {self._folder}, "
+                f"and say: vaefit fit --resume {fitted.folder} --tensorboard"
+            ) from None
 
     def close(self) -> None:
         """Close the event file."""
-        self._writer.close()
+        self._events.close()
 
     def _write(self, record: Mapping[str, Any]) -> None:
+        from tensorboardX.summary import scalar
+
         validation = record.get("validation") or {}
         numbers = {f"train/{name}": record[name] for name in _TRAIN if name in record}
         numbers |= {f"validation/{name}": validation[name] for name in _VALIDATION if name in validation}
-        for tag, number in numbers.items():
-            self._writer.add_scalar(tag, number, record["epoch"])
+        self._events.add(record["epoch"], *(scalar(tag, number) for tag, number in numbers.items()))
 
     def _project(self, fitted: Run, rows: Dataset, numbers: Sequence[int]) -> None:
         """Files of the projector, beside the event files: points, what they are called, their images."""
@@ -108,6 +124,49 @@ class Board:
         write_atomically(self._folder / _CONFIG, f"embeddings {{\n  {entry}\n}}\n")
 
 
+class _Events:
+    """One event file, on the disk whenever `add` returns.
+
+    tensorboardX's own writer hands events to a thread: where that dies of a full disk, whoever comes next
+    waits for ever. Here a failure is kept in `problem`, and nothing more is written.
+    """
+
+    def __init__(self, folder: Path, number: int, first_epoch: int | None) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+
+        self.problem, self._folder = "", folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # The number, because a second run in the same second would have the same name.
+            self._file = EventsWriter(str(folder / "events"), f".{number}")
+            self._file.flush()
+        except OSError as problem:
+            raise RunError(f"cannot write to {folder}: {problem.strerror or problem}") from None
+        if first_epoch is not None:
+            self._write(step=first_epoch, session_log={"status": "START"})
+
+    def add(self, epoch: int, *summaries: "Message") -> None:
+        """Write numbers or pictures of an epoch, unless something failed before."""
+        if self.problem:
+            return
+        try:
+            for summary in summaries:
+                self._write(step=epoch, summary=summary)
+            self._file.flush()
+        except OSError as problem:
+            self.problem = f"cannot write to {self._folder}: {problem.strerror or problem}"
+
+    def close(self) -> None:
+        """Close the file; what could not be written has been told."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def _write(self, **content: Any) -> None:
+        from tensorboardX.proto import event_pb2
+
+        self._file.write_event(event_pb2.Event(wall_time=time.time(), **content))  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def clear(folder: Path) -> None:
     """Remove what an earlier run's board left in its folder; other files stay."""
     if not folder.is_dir():
@@ -116,18 +175,6 @@ def clear(folder: Path) -> None:
         old.unlink(missing_ok=True)
     for name in (_CONFIG, _MEANS, _METADATA, _SPRITES):
         (folder / name).unlink(missing_ok=True)
-
-
-def _open(folder: Path, number: int, first_epoch: int | None) -> "SummaryWriter":
-    from tensorboardX import SummaryWriter
-
-    try:
-        # The number, because a second run in the same second would have the same name.
-        writer = SummaryWriter(str(folder), purge_step=first_epoch, filename_suffix=f".{number}")
-        writer.flush()
-    except OSError as problem:
-        raise RunError(f"cannot write to {folder}: {problem.strerror or problem}") from None
-    return writer
 
 
 def _picture(path: Path) -> np.ndarray:

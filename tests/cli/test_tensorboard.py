@@ -3,9 +3,11 @@
 import io
 import json
 import re
+import shutil
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,6 +186,40 @@ def test_from_python_it_needs_a_folder():
 
     with pytest.raises(SettingsError, match="found no out"):
         fit(np.zeros((10, 2)), tensorboard=True)
+
+
+def test_a_disk_that_fills_up_costs_the_event_files_alone(
+    vaefit, folder, small, fitted, tmp_path, monkeypatch
+):
+    """Writing fails as on a full disk from the second epoch on; the weights are those without event files."""
+    from tensorboardX.record_writer import RecordWriter
+
+    flush, flushed = RecordWriter.flush, []
+
+    def fail_later(self):
+        flushed.append(self)
+        if len(flushed) > 2:
+            with Path("/dev/full").open("wb") as full:
+                full.write(b"x")
+        flush(self)
+
+    monkeypatch.setattr(RecordWriter, "flush", fail_later)
+    run = tmp_path / "run"
+    said = vaefit("fit", folder, "--out", run, "--tensorboard", "-q", *small)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    for piece in (
+        f"cannot write to {run / 'tensorboard'}: No space left",
+        "the run itself is whole",
+        "--resume",
+    ):
+        assert piece in said.err
+    assert (run / "model.safetensors").read_bytes() == (fitted / "model.safetensors").read_bytes()
+    assert (run / "README.md").exists()
+    # What the message says helps.
+    monkeypatch.undo()
+    shutil.rmtree(run / "tensorboard")
+    assert vaefit("fit", "--resume", run, "--tensorboard", "-q").code == 0
+    check_scalars(run)
 
 
 def test_tensorboardx_is_imported_only_when_asked_for():
