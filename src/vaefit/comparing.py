@@ -29,12 +29,14 @@ class Comparison:
     scores: dict[str, Score]
     differences: dict[str, Difference]
     active_units: dict[str, int]
+    notices: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return {
             "n": self.n,
             "best": self.best,
+            "notices": list(self.notices),
             "runs": {
                 name: {
                     **asdict(score),
@@ -77,6 +79,19 @@ def compare(
         scores={name: one.score for name, one in found.items()},
         differences={name: _difference(one, found[best]) for name, one in found.items()},
         active_units={name: one.latents.active_units for name, one in found.items()},
+        notices=_notices(found),
+    )
+
+
+def _notices(found: dict[str, Evaluation]) -> tuple[str, ...]:
+    """Each notice once, with the runs it is about where these are not all."""
+    about: dict[str, list[str]] = {}
+    for name, one in found.items():
+        for message in one.notices:
+            about.setdefault(message, []).append(name)
+    return tuple(
+        message if len(names) == len(found) else f"{', '.join(names)}: {message}"
+        for message, names in about.items()
     )
 
 

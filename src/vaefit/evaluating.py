@@ -27,7 +27,7 @@ from vaefit.evaluation import (
     why_no_intervals,
     why_undefined,
 )
-from vaefit.evaluation.bits import bits_per_dim, levels_of
+from vaefit.evaluation.bits import bits_per_dim, is_mass_on_grey, levels_of
 from vaefit.evaluation.sample_quality import SampleQuality, principal_features, sample_quality
 from vaefit.reading import own_rows
 from vaefit.run import Run
@@ -54,8 +54,9 @@ class Score:
 class Evaluation:
     """All numbers on one model and one set of rows; nats per datum unless named otherwise.
 
-    `log_likelihood` is None where the likelihood is no density of x given one z; `notices` says why. `rows`
-    holds each row's log-likelihood (its ELBO where there is none), for paired comparisons.
+    `log_likelihood` is None where the likelihood is no density of x given one z, or a mass given to grey
+    values; `bits_per_dim` also where images were resized; `notices` says why. `rows` holds each row's
+    log-likelihood (its ELBO where there is none), for paired comparisons.
     """
 
     n: int
@@ -155,7 +156,7 @@ def evaluate(
     notices: list[str] = []
     numbers = _likelihoods(run, seen, samples, seed, display, notices)
     fitted_to = _training_rows(run, train, display, notices) if with_baselines or with_samples else None
-    levels = levels_of(run.transform, run.model.likelihood.discrete)
+    levels = _levels(run, dataset, notices)
     value = numbers.log_likelihood
     return Evaluation(
         n=dataset.n,
@@ -171,9 +172,9 @@ def evaluate(
         reconstruction_mse=float(reconstruction_mse(run.model, seen.middle).mean()),
         coverage=_coverage(run, seen, seed, notices),
         latents=latent_use(run.model, seen.x, seed=seed, progress=partial(display.working, "latents")),
-        baselines=_baselines(run, seen, fitted_to, seed, display, notices) if with_baselines else {},
+        baselines=_baselines(run, seen, fitted_to, levels, seed, display, notices) if with_baselines else {},
         sample_quality=_quality(run, seen, fitted_to, features, seed, notices) if with_samples else {},
-        ais=_ais(run, seen, seed, display) if ais else None,
+        ais=_ais(run, seen, seed, display, notices) if ais else None,
         notices=tuple(notices),
         rows=numbers.elbo if value is None else value,
     )
@@ -204,23 +205,41 @@ class _Likelihoods:
 def _likelihoods(
     run: Run, seen: _Rows, samples: int, seed: int, display: Display, notices: list[str]
 ) -> _Likelihoods:
-    if why := why_undefined(run.model):
+    if why := _why_no_likelihood(run):
+        settings = run.settings
+        draws = settings.samples if run.model.likelihood.joint else settings.validation_samples
         notices.append(
             f"no log-likelihood and no bits/dim: {why}; the ELBO is that of likelihood "
-            f"{run.settings.likelihood}, with its {run.settings.samples} draws a row"
+            f"{settings.likelihood}, with {draws} draws a row"
         )
         evaluator = Evaluator(
-            run.model, samples=run.settings.samples, seed=seed, log_jacobian=run.transform.row_log_jacobian
+            run.model, samples=draws, seed=seed, log_jacobian=run.transform.row_log_jacobian
         )
         rate, distortion = evaluator.rows(run.model, seen.x).T
         return _Likelihoods(None, -rate - distortion, rate, None)
     progress = partial(display.working, "log-likelihood")
     found = importance_sample(run.model, seen.x, draws=samples, seed=seed, progress=progress)
-    if levels_of(run.transform, run.model.likelihood.discrete) is None and run.model.likelihood.discrete:
-        notices.append("grey values under a probability mass: these are cross-entropies, no likelihoods")
     return _Likelihoods(
         found.log_likelihood + seen.log_jacobian, found.elbo + seen.log_jacobian, found.rate, found.growth
     )
+
+
+def _why_no_likelihood(run: Run) -> str | None:
+    if is_mass_on_grey(run.transform, run.model.likelihood):
+        return (
+            "the data are grey values, and the likelihood is a mass of zeros and ones: its distortion is a "
+            "cross-entropy (--binarise, or --likelihood gaussian, have one)"
+        )
+    return why_undefined(run.model)
+
+
+def _levels(run: Run, dataset: Dataset, notices: list[str]) -> int | None:
+    """The scale of bits/dim; where resizing took it away, that is said."""
+    scale = run.transform, run.model.likelihood
+    levels = levels_of(*scale, dataset.resized)
+    if levels is None and levels_of(*scale) is not None:
+        notices.append("no bits/dim: images were resized, and their pixels are no longer those of the data")
+    return levels
 
 
 def _coverage(run: Run, seen: _Rows, seed: int, notices: list[str]) -> dict[str, float] | None:
@@ -240,11 +259,16 @@ def _training_rows(run: Run, train: object, display: Display, notices: list[str]
 
 
 def _baselines(
-    run: Run, seen: _Rows, train: Dataset | None, seed: int, display: Display, notices: list[str]
+    run: Run,
+    seen: _Rows,
+    train: Dataset | None,
+    levels: int | None,
+    seed: int,
+    display: Display,
+    notices: list[str],
 ) -> dict[str, Score]:
     likelihood, transform = run.model.likelihood, run.transform
-    levels = levels_of(transform, likelihood.discrete)
-    if train is None or (likelihood.discrete and levels is None):
+    if train is None or is_mass_on_grey(transform, likelihood):
         return {}
     binary = likelihood.discrete and not likelihood.levels
     fitted_to, rows = _Rows.of(run, train, run.settings.seed), seen
@@ -305,8 +329,11 @@ def _in_units(run: Run, dataset: Dataset) -> np.ndarray:
     return run.transform.inverse(run.inputs(dataset))
 
 
-def _ais(run: Run, seen: _Rows, seed: int, display: Display) -> dict[str, float]:
+def _ais(run: Run, seen: _Rows, seed: int, display: Display, notices: list[str]) -> dict[str, float] | None:
     """Annealing on some rows, spread evenly, and its two-sided bracket on rows of the model's own."""
+    if _why_no_likelihood(run):
+        notices.append("no annealing, as there is no log-likelihood")
+        return None
     how = Annealing(chains=8, steps=300)
     some = seen.x[spread(len(seen.x), AIS_ROWS)]
     on_rows = anneal(run.model, some, how, seed=seed, progress=partial(display.working, "annealing"))

@@ -15,11 +15,12 @@ CHUNK = 1 << 22  # numbers looked at in one go, so that a memory-mapped file is 
 
 
 class Rows(NamedTuple):
-    """Values (rows, variables), the shape of one row, and what the user should know."""
+    """Values (rows, variables), the shape of one row, what to tell, and whether images were resampled."""
 
     values: np.ndarray
     shape: tuple[int, ...]
     notices: tuple[str, ...] = ()
+    resized: bool = False
 
 
 def as_rows(
@@ -49,7 +50,8 @@ def as_rows(
         return Rows(np.ascontiguousarray(numbers), values.shape[1:])
     require_finite(images.reshape(len(images), -1), source=source, columns=columns)
     pixels, notices = _as_pixels(images)
-    return _rows_of(_resized(_greyed(pixels, grayscale), size), notices)
+    sized = _resized(_greyed(pixels, grayscale), size)
+    return _rows_of(sized, notices, resized=sized.shape[1:3] != images.shape[1:3])
 
 
 def chunks(values: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -174,5 +176,6 @@ def _resized(images: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     return np.stack([resize(image, size) for image in images])
 
 
-def _rows_of(images: np.ndarray, notices: tuple[str, ...]) -> Rows:
-    return Rows(np.ascontiguousarray(images.reshape(len(images), -1)), images.shape[1:], notices)
+def _rows_of(images: np.ndarray, notices: tuple[str, ...], *, resized: bool) -> Rows:
+    rows = np.ascontiguousarray(images.reshape(len(images), -1))
+    return Rows(rows, images.shape[1:], notices, resized)

@@ -26,6 +26,7 @@ class Dataset:
     folder) have one entry a row, `columns` one a column of a table. `notices` are for the user to read.
     A table's `values` are its modelled columns in numbers (NaN: missing), as its `schema` says; `table` is
     the source's own cells.
+    `resized` says that some image was resampled: bits per dimension have no meaning then.
 
     >>> images = Dataset.from_array(np.zeros((5, 4, 3), np.uint8))
     >>> images.n, images.dim, images.shape, images.levels
@@ -42,6 +43,7 @@ class Dataset:
     notices: tuple[str, ...] = ()
     table: Table | None = None
     schema: Schema | None = None
+    resized: bool = False
 
     @property
     def n(self) -> int:
@@ -110,6 +112,7 @@ class Dataset:
             columns=None if columns is None else tuple(columns),
             source=source,
             notices=(*notices, *rows.notices),
+            resized=rows.resized,
         )
 
     @classmethod

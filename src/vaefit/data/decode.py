@@ -32,6 +32,7 @@ class Picture(NamedTuple):
 
     pixels: np.ndarray
     changes: tuple[str, ...] = ()
+    resized: bool = False
 
 
 def decode(
@@ -50,7 +51,9 @@ def decode(
         raise DataError(f"{one_line(name)}: {_reason(e, data)}; --skip-bad leaves such files out") from e
     if picture.pixels.size == 0:
         raise DataError(f"{one_line(name)}: expected pixels, found none; --skip-bad leaves such files out")
-    return picture if size is None else picture._replace(pixels=resize(picture.pixels, size))
+    if size is None or picture.pixels.shape[:2] == tuple(size):
+        return picture
+    return picture._replace(pixels=resize(picture.pixels, size), resized=True)
 
 
 def prepare_pillow() -> None:

@@ -97,6 +97,7 @@ class _Rows:
         self.names: list[str] = []
         self.changes: Counter[str] = Counter()
         self.bad: list[DataError] = []
+        self.resized = False
         self.values = np.empty((0, 0))
         self.first = np.empty(0)
 
@@ -111,6 +112,7 @@ class _Rows:
         self.values[len(self.names)] = picture.pixels.ravel()
         self.names.append(name)
         self.changes.update(picture.changes)
+        self.resized |= picture.resized
 
     def _require_like_first(self, name: str, pixels: np.ndarray) -> None:
         first = self.first
@@ -144,6 +146,7 @@ class _Rows:
             labels=labels_of(self.names),
             source=str(self.container.path),
             notices=(*notices, *self._notices()),
+            resized=self.resized,
         )
 
     def _notices(self) -> Iterator[str]:

@@ -3,17 +3,25 @@
 import math
 
 from vaefit.data import Transform
+from vaefit.likelihoods import Likelihood
 
 
-def levels_of(transform: Transform, discrete: bool) -> int | None:
+def is_mass_on_grey(transform: Transform, likelihood: Likelihood) -> bool:
+    """Whether a probability mass of zeros and ones is given to values between them: a cross-entropy."""
+    binary = likelihood.discrete and likelihood.levels is None
+    return binary and transform.kind in ("pixels", "unit-interval")
+
+
+def levels_of(transform: Transform, likelihood: Likelihood, resized: bool = False) -> int | None:
     """Levels of the scale on which bits per dimension are counted; None where there is no such scale.
 
-    1 for a probability mass (of zeros and ones, or of levels): it needs no correction. Resized or rescaled
-    data, tables and a mass given to grey values have none.
+    1 for a probability mass (of zeros and ones, or of levels): it needs no correction. Resized images,
+    rescaled data, tables and a mass given to grey values have none.
     """
-    if discrete:
-        grey = transform.kind == "unit-interval"
-        return None if grey else 1
+    if resized or is_mass_on_grey(transform, likelihood):
+        return None
+    if likelihood.discrete:
+        return 1
     return getattr(transform, "levels", None) if transform.quantum else None
 
 

@@ -72,4 +72,5 @@ def _text(found: Any) -> str:
         for line, d in zip(scores(found.scores), found.differences.values(), strict=True)
     ]
     heads = ["", "log p(x)", "", "bits/dim", "MSE", "active", "to the best"]
-    return f"{found.n} rows; nats per datum; * is the best of its column\n{table(heads, lines)}"
+    head = f"{found.n} rows; nats per datum; * is the best of its column"
+    return "\n".join([head, table(heads, lines), *(f"note: {message}" for message in found.notices)])
