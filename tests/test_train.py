@@ -17,6 +17,7 @@ from vaefit.data.transforms import Binarise
 from vaefit.errors import TrainingError
 from vaefit.evaluation import BLOCK, Evaluator
 from vaefit.model import VAE
+from vaefit.progress import RETURNS, Progress
 from vaefit.settings import Settings
 from vaefit.train import Program, Trainer
 from vaefit.visits import TrainingVisit
@@ -121,7 +122,52 @@ def test_without_validation_the_last_weights_are_kept() -> None:
 
 def test_early_stopping() -> None:
     training = trainer(validation=rows(40, seed=1), epochs=50, learning_rate=30.0, early_stopping=3)
+    training.progress.returns = RETURNS
     assert len(run(training)) == 1 + 3
+
+
+def test_a_start_that_no_epoch_beats_is_gone_back_to_with_a_smaller_rate() -> None:
+    training = trainer(validation=rows(40, seed=1), epochs=14, learning_rate=30.0, early_stopping=1)
+    start, back = training.last(), []
+
+    class Watcher(Recorder):
+        def on_epoch(self, record: Mapping[str, Any], trainer: Trainer) -> None:
+            super().on_epoch(record, trainer)
+            if record["epoch"] and same(trainer.last(), start):
+                back.append(record["epoch"])
+
+    watcher = Watcher()
+    training.run(watcher)
+    rates = {record["epoch"]: record["learning_rate"] for record in watcher.records[1:]}
+    assert len(back) == len(watcher.troubles) == training.progress.returns == RETURNS
+    assert [rates[epoch + 1] / rates[epoch] for epoch in back] == pytest.approx([0.1, 0.1])
+    assert f"no epoch up to {back[0]} was better than the start" in watcher.troubles[0]
+
+
+def test_patience_is_counted_among_epochs_of_training() -> None:
+    """From an exact optimum the first epochs fall; while they rise again, training is not stuck."""
+    progress = Progress()
+    kept, waited = [], []
+    for epoch, score in enumerate([10.0, -50.0, -9.0, -9.5, np.nan, 8.0, 12.0, 11.0]):
+        progress.epoch = epoch
+        kept.append(progress.note(score))
+        waited.append(progress.since_best)
+        assert not progress.stuck_below_start(3)
+    assert kept == [True, False, False, False, False, False, True, False]
+    assert waited == [0, 0, 0, 1, 2, 0, 0, 1]
+    assert (progress.best_epoch, progress.best_score) == (6, 12.0)
+    # A checkpoint of an older version knows the best score alone.
+    assert Progress(epoch=7, best_epoch=6, best_score=12.0).best_trained == 12.0
+
+
+def test_a_start_that_is_beaten_early_is_never_gone_back_to() -> None:
+    settings: dict[str, Any] = {"validation": rows(40, seed=1), "epochs": 8, "learning_rate": 0.01}
+    patient, training = trainer(**settings), trainer(**settings, early_stopping=4)
+    run(patient)
+    run(training)
+    assert training.progress.returns == 0
+    assert training.progress.epoch == 8
+    assert same(patient.last(), training.last())
 
 
 @pytest.mark.parametrize("held_out", [True, False])

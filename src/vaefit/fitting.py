@@ -259,9 +259,10 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
         raise
     fitted.model, fitted.history = trainer.kept(), journal.history
     if trainer.validation is not None and trainer.progress.best_epoch == 0:
+        smaller = 0.1 * trainer.progress.rate_scale * fitted.settings.learning_rate
         journal.display.notice(
-            "no epoch was better than the start on the validation rows: the start is kept; try a smaller "
-            "--learning-rate"
+            "no epoch was better than the start on the validation rows: the start is kept; try "
+            f"more --epochs, or --learning-rate {smaller:.0e}"
         )
     fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
     if fitted.folder is not None:

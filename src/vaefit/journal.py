@@ -30,9 +30,10 @@ from vaefit.folder import (
     read_json,
     write_atomically,
 )
+from vaefit.progress import Progress
 from vaefit.run import Run
 from vaefit.storage import load_tree, save_tree
-from vaefit.train import Progress, Trainer
+from vaefit.train import Trainer
 
 
 class Journal:

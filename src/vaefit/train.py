@@ -25,6 +25,7 @@ from vaefit.model import VAE, Terms
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
+from vaefit.progress import Progress
 from vaefit.visits import TrainingVisit
 
 # How long Python stays away: long enough to cost nothing, short enough for a lively progress bar.
@@ -72,20 +73,6 @@ class State(NamedTuple):
     sums: Sums
     skipped: Int[Array, ""]
     failing: Int[Array, ""]
-
-
-@dataclass
-class Progress:
-    """All that Python keeps between epochs; with `State` it is everything that resuming needs."""
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_score: float = -np.inf
-    since_best: int = 0
-    since_fall: int = 0
-    rate_scale: float = 1.0
-    recoveries: int = 0
-    seconds: float = 0.0
 
 
 @runtime_checkable
@@ -229,26 +216,15 @@ class Trainer:
             bound = self.evaluator(self.last(), self.validation, self.validation_weights)
             record["validation"] = asdict(bound)
             score = bound.importance_weighted if self.objective.needs_each_sample else bound.elbo
-        record["best"] = bool(score > progress.best_score)
-        if record["best"]:
-            progress.best_score, progress.best_epoch, progress.since_best = score, progress.epoch, 0
-            progress.since_fall = 0
+        record["best"] = progress.note(score)
+        if record["best"] or self.validation is None:
             self._remember()
-        else:
-            progress.since_best += 1
-            progress.since_fall += 1
-        if self.validation is None:
-            self._remember()
-        self._lower_rate_on_plateau()
+        if self.plan.plateau_patience:
+            least = self.plan.final_rate / float(self.schedule(jnp.float32(progress.epoch)))
+            progress.lower_rate_on_plateau(self.plan.plateau_patience, self.plan.plateau_factor, least)
+        if self.validation is not None and progress.stuck_below_start(self.plan.early_stopping):
+            self._return_to_start(watcher)
         watcher.on_epoch(record, self)
-
-    def _lower_rate_on_plateau(self) -> None:
-        plan, progress = self.plan, self.progress
-        if plan.plateau_patience and progress.since_fall >= plan.plateau_patience:
-            least = plan.final_rate / float(self.schedule(jnp.float32(progress.epoch)))
-            lower = max(progress.rate_scale * plan.plateau_factor, least)
-            progress.rate_scale = min(progress.rate_scale, lower)
-            progress.since_fall = 0
 
     def _stopped_early(self) -> bool:
         patience = self.plan.early_stopping
@@ -282,15 +258,28 @@ class Trainer:
         if self.progress.recoveries >= RECOVERIES:
             raise TrainingError(self._why_it_failed(order))
         self.progress.recoveries += 1
+        self._go_back()
+        watcher.on_trouble(
+            f"{FAILURES_IN_A_ROW} steps in a row were not finite: back to the weights of epoch "
+            f"{self._remembered_epoch()}, learning rate times {self.progress.rate_scale:g} from here"
+        )
+
+    def _return_to_start(self, watcher: Watcher) -> None:
+        """Try again from the start, which no epoch has beaten, with a smaller learning rate."""
+        self.progress.return_to_start()
+        self._go_back()
+        watcher.on_trouble(
+            f"no epoch up to {self.progress.epoch} was better than the start on the validation rows: back to "
+            f"the start, learning rate times {self.progress.rate_scale:g} from here"
+        )
+
+    def _go_back(self) -> None:
+        """Take the best weights up again, with a smaller learning rate."""
         self.progress.rate_scale *= RECOVERY_FACTOR
         # Copies: the compiled chunk overwrites its state, and `best` must live on.
         params = jax.tree.map(lambda p: jnp.array(p, copy=True), self.best)
         self.state = self.state._replace(
             params=params, optimizer=self.optimizer.init(params), failing=jnp.zeros((), jnp.int32)
-        )
-        watcher.on_trouble(
-            f"{FAILURES_IN_A_ROW} steps in a row were not finite: back to the weights of epoch "
-            f"{self._remembered_epoch()}, learning rate times {self.progress.rate_scale:g} from here"
         )
 
     def _remembered_epoch(self) -> int:
