@@ -139,6 +139,10 @@ def validation_falls() -> Evidence:
     return evidence(factors(), history=epochs(np.arange(20.0), up_and_down))
 
 
+def below_start() -> Evidence:
+    return evidence(factors(), history=epochs(np.arange(20.0), np.concatenate([[30.0], np.arange(20.0)])))
+
+
 def damaged() -> Evidence:
     return with_output_bias(evidence(factors()), np.full(12, np.nan, np.float32))
 
@@ -176,6 +180,7 @@ SICK: dict[str, tuple[Callable[[], Evidence], str]] = {
     "loss oscillates": (thrown_about, "by up to 10.0 nats per datum; set a smaller --learning-rate"),
     "training not finished": (rising_still, "the last 2 brought 2.00 of the 19.00 nats per datum"),
     "validation falls": (validation_falls, "after epoch 10 the validation ELBO fell by 9.0"),
+    "start kept": (below_start, "no epoch did better than the start (validation ELBO 30.0, the best of 20"),
     "collapsed latents": (
         collapsed,
         "all 2 latents are unused (KL below 0.01 nats): the data's 1st eigenvalue",

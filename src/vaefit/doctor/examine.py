@@ -22,6 +22,7 @@ CHECKS = (
     Check("training not finished", "history", training.unfinished),
     Check("validation falls", "history", training.falling),
     Check("over-fitting", "both", training.overfitted),
+    Check("start kept", "history", training.start_kept),
     Check("collapsed latents", "rows", latents.collapsed),
     Check("wasteful rate", "rows", latents.wasteful_rate, numbers=True),
     Check("sd at its floor", "rows", variance.at_floor, numbers=True),

@@ -1,4 +1,4 @@
-"""How training went: over-fitting, not finished, thrown about, steps left out."""
+"""How training went: over-fitting, not finished, thrown about, worse than its start, steps left out."""
 
 from itertools import pairwise
 
@@ -86,6 +86,25 @@ def falling(evidence: Evidence) -> Finding | None:
         "a smaller --keep-prob, --weight-decay with --optimizer adamw, or fewer units may move the best "
         "further",
         {"fell": float(fell), "rose": float(rose)},
+    )
+
+
+def start_kept(evidence: Evidence) -> Finding | None:
+    """Epochs that all did worse than the start on the validation rows, by more than the noise of an epoch."""
+    records = evidence.validations
+    if len(records) <= FEWEST_EPOCHS or "loss" in records[0]:
+        return None
+    elbo = np.array([record["validation"]["elbo"] for record in records])
+    start, best = float(elbo[0]), float(np.fmax.reduce(elbo[1:]))
+    if not start - best > LEAST_FALL:
+        return None
+    return Finding(
+        "start kept",
+        "information",
+        f"no epoch did better than the start (validation ELBO {start:.1f}, the best of {len(records) - 1} "
+        f"epochs {best:.1f}): the weights kept are those training began with",
+        f"set more --epochs, or a smaller --learning-rate (now {evidence.run.settings.learning_rate:g})",
+        {"start": start, "best": best},
     )
 
 
