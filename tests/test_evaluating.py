@@ -80,6 +80,16 @@ def test_subsets_and_order_change_no_row(linear, found):
     np.testing.assert_allclose(some.rows, found.rows[[9, 3, 150]], atol=1e-4)
 
 
+def test_the_bracket_holds_the_importance_sampled_number(linear):
+    ais = evaluate(linear[0], rows(40, 7), samples=10, ais=True, **ALONE).ais
+    assert ais["rows"] == 32
+    # q is the posterior, so that importance sampling is exact.
+    assert ais["log_likelihood"] == pytest.approx(ais["importance_sampled"], abs=3 * ais["log_likelihood_se"])
+    exact = ais["simulated_importance_sampled"]
+    assert ais["simulated_lower"] - 0.05 < exact < ais["simulated_upper"] + 0.05
+    assert 0 < ais["simulated_gap"] < 0.5
+
+
 def test_rows_that_cannot_be_read_again_leave_the_baselines_out(linear):
     run = replace(linear[0], source={"path": "array"})
     found = evaluate(run, rows(30, 1), samples=10, with_samples=False)

@@ -23,6 +23,7 @@ from vaefit.evaluation import (
     importance_sample,
     latent_use,
     reconstruction_mse,
+    simulate,
     visited,
     why_no_intervals,
     why_undefined,
@@ -35,6 +36,7 @@ from vaefit.run import Run
 Features = Callable[[np.ndarray], np.ndarray]
 
 AIS_ROWS = 32  # annealing takes seconds a row; these are spread evenly
+AIS_DRAWS = 1000  # of the importance sampling beside it
 MOST_SAMPLES = 2000
 MODEL = "this model"
 
@@ -335,18 +337,22 @@ def _ais(run: Run, seen: _Rows, seed: int, display: Display, notices: list[str])
         notices.append("no annealing, as there is no log-likelihood")
         return None
     how = Annealing(chains=8, steps=300)
-    some = seen.x[spread(len(seen.x), AIS_ROWS)]
+    chosen = spread(len(seen.x), AIS_ROWS)
+    some, log_jacobian = seen.x[chosen], float(seen.log_jacobian[chosen].mean())
     on_rows = anneal(run.model, some, how, seed=seed, progress=partial(display.working, "annealing"))
-    by_draws = importance_sample(run.model, some, draws=1000, seed=seed)
-    log_jacobian = float(seen.log_jacobian.mean())
+    by_draws = importance_sample(run.model, some, draws=AIS_DRAWS, seed=seed)
     both = bracket(run.model, len(some), how, seed=seed, progress=partial(display.working, "bracket"))
+    simulated = simulate(run.model, len(some), seed=seed)[1]
+    of_simulated = float(run.transform.row_log_jacobian(simulated).mean())
+    own = importance_sample(run.model, simulated, draws=AIS_DRAWS, seed=seed)
     return {
         "rows": len(some),
         "log_likelihood": float(on_rows.log_likelihood.mean()) + log_jacobian,
         "log_likelihood_se": on_rows.mean_standard_error,
         "importance_sampled": float(by_draws.log_likelihood.mean()) + log_jacobian,
-        "simulated_lower": float(both.lower.mean()) + log_jacobian,
-        "simulated_upper": float(both.upper.mean()) + log_jacobian,
+        "simulated_lower": float(both.lower.mean()) + of_simulated,
+        "simulated_importance_sampled": float(own.log_likelihood.mean()) + of_simulated,
+        "simulated_upper": float(both.upper.mean()) + of_simulated,
         "simulated_gap": both.gap,
     }
 

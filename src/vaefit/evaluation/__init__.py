@@ -1,6 +1,6 @@
 """Numbers on held-out rows: what a model is worth, in nats per datum."""
 
-from vaefit.evaluation.annealing import Annealed, Annealing, Bracket, anneal, bracket
+from vaefit.evaluation.annealing import Annealed, Annealing, Bracket, anneal, bracket, simulate
 from vaefit.evaluation.blocks import BLOCK
 from vaefit.evaluation.bound import Bound, Evaluator, LogJacobian
 from vaefit.evaluation.conditional import completions
@@ -26,6 +26,7 @@ __all__ = [
     "importance_sample",
     "latent_use",
     "reconstruction_mse",
+    "simulate",
     "visited",
     "why_no_intervals",
     "why_undefined",

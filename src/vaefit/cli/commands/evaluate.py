@@ -95,7 +95,8 @@ def _text(found: Any) -> str:
         lines.append(
             f"annealing on {a['rows']} rows: {a['log_likelihood']:.2f} +- {a['log_likelihood_se']:.2f} "
             f"(importance sampling: {a['importance_sampled']:.2f}); on simulated rows between "
-            f"{a['simulated_lower']:.2f} and {a['simulated_upper']:.2f}"
+            f"{a['simulated_lower']:.2f} and {a['simulated_upper']:.2f} (importance sampling: "
+            f"{a['simulated_importance_sampled']:.2f})"
         )
     return "\n".join([*lines, *(f"note: {message}" for message in found.notices)])
 
