@@ -92,7 +92,7 @@ def falling(evidence: Evidence) -> Finding | None:
 def start_kept(evidence: Evidence) -> Finding | None:
     """Epochs that all did worse than the start on the validation rows, by more than the noise of an epoch."""
     records = evidence.validations
-    if len(records) <= FEWEST_EPOCHS or "loss" in records[0]:
+    if len(records) <= FEWEST_EPOCHS or "loss" in records[0] or any(r.get("best") for r in records[1:]):
         return None
     elbo = np.array([record["validation"]["elbo"] for record in records])
     start, best = float(elbo[0]), float(np.fmax.reduce(elbo[1:]))
