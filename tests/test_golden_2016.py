@@ -18,7 +18,8 @@ from vaefit.penalties.firing_variance import FiringVariance
 from vaefit.penalties.smoothness import Smoothness
 from vaefit.penalties.weights_l2 import WeightsL2
 from vaefit.posteriors.gaussian_2016 import Gaussian2016
-from vaefit.train import State, Trainer
+from vaefit.program import State
+from vaefit.train import Trainer
 
 SAMPLES, BATCH, STEPS = 10, 7, 15
 ENCODER = [f"encoder_weights_{i}" for i in range(3)]

@@ -17,9 +17,10 @@ from vaefit.data.transforms import Binarise
 from vaefit.errors import TrainingError
 from vaefit.evaluation import BLOCK, Evaluator
 from vaefit.model import VAE
+from vaefit.program import Program
 from vaefit.progress import RETURNS, Progress
 from vaefit.settings import Settings
-from vaefit.train import Program, Trainer
+from vaefit.train import Trainer
 from vaefit.visits import TrainingVisit
 
 DIM = 6

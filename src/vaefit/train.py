@@ -1,30 +1,30 @@
 """The only training loop.
 
-Chunks of steps run inside one compiled loop whose bounds are traced, so that any number of steps is the same
-program. Between chunks Python looks up: progress, interruption, non-finite numbers; between epochs:
-validation, history, the learning rate's plateau, early stopping, and the choice of the weights to keep.
+Chunks of steps run in one compiled [`Program`][vaefit.program.Program]. Between chunks Python looks up:
+progress, interruption, non-finite numbers; between epochs: validation, history, the learning rate's plateau,
+early stopping, and the choice of the weights to keep.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Float, Int
 
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
 from vaefit.evaluation import Bound, Evaluator, LogJacobian, visited
-from vaefit.model import VAE, Terms
+from vaefit.model import VAE
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
+from vaefit.program import Program, State, Sums, compiled
 from vaefit.progress import Progress
 from vaefit.visits import TrainingVisit
 
@@ -52,27 +52,6 @@ class Plan:
     final_rate: float = 0.0
     visit: TrainingVisit = field(default_factory=TrainingVisit)
     log_jacobian: LogJacobian | None = None
-
-
-class Sums(NamedTuple):
-    """Running sums over the epoch's good steps, weighted by rows."""
-
-    rows: Float[Array, ""]
-    loss: Float[Array, ""]
-    rate: Float[Array, ""]
-    distortion: Float[Array, ""]
-    penalties: dict[str, Float[Array, ""]]
-
-
-class State(NamedTuple):
-    """All that the compiled program changes."""
-
-    params: PyTree
-    optimizer: PyTree
-    step: Int[Array, ""]
-    sums: Sums
-    skipped: Int[Array, ""]
-    failing: Int[Array, ""]
 
 
 @runtime_checkable
@@ -139,7 +118,7 @@ class Trainer:
             rows=len(self.x),
             batch_size=self._batch_size,
         )
-        self._chunk, self._order_of = _compiled(self.program)
+        self._chunk, self._order_of = compiled(self.program)
         self._seconds_per_step = 0.0
         self._log_jacobian = self._mean_log_jacobian()
         self.evaluator = Evaluator(
@@ -326,157 +305,6 @@ class Trainer:
         # One buffer each: the compiled chunk overwrites them.
         rows, loss, rate, distortion = (jnp.zeros(()) for _ in range(4))
         return Sums(rows, loss, rate, distortion, {name: jnp.zeros(()) for name in self.penalties})
-
-
-@dataclass(frozen=True)
-class Program:
-    """What is traced. Equal programs, of whatever trainer, data and seed, share one compilation.
-
-    `static` is the model without its weights.
-    """
-
-    static: PyTree
-    objective: Objective
-    penalties: tuple[tuple[str, float, Penalty], ...]
-    optimizer: optax.GradientTransformationExtraArgs
-    schedule: Schedule
-    visit: TrainingVisit
-    samples: int
-    shuffle: bool
-    rows: int
-    batch_size: int
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps an epoch, the short last batch included."""
-        return -(-self.rows // self.batch_size)
-
-    def order(self, key: Key[Array, ""], epoch: Int[Array, ""]) -> Int[Array, " padded"]:
-        """Which row comes when in an epoch; -1 is padding."""
-        slots = self.steps_per_epoch * self.batch_size
-        order = jnp.arange(self.rows)
-        if self.shuffle:
-            order = jax.random.permutation(jax.random.fold_in(key, epoch), order)
-        return jnp.pad(order, (0, slots - self.rows), constant_values=-1)
-
-    def chunk(
-        self,
-        state: State,
-        data: tuple[Float[Array, "rows variables"], Float[Array, " rows"] | None],
-        order: Int[Array, " padded"],
-        step_key: Key[Array, ""],
-        rate_scale: Float[Array, ""],
-        start: Int[Array, ""],
-        stop: Int[Array, ""],
-    ) -> State:
-        """Steps `start` to `stop` of an epoch."""
-        size, (x, weights) = self.batch_size, data
-
-        def body(i: Array, state: State) -> State:
-            indices = jax.lax.dynamic_slice_in_dim(order, i * size, size)
-            batch, rows = x[jnp.maximum(indices, 0)], (indices >= 0).astype(x.dtype)
-            if weights is None:
-                return self.step(state, batch, rows, rate_scale, step_key)
-            weighted = rows * weights[jnp.maximum(indices, 0)]
-            return self.step(state, batch, (weighted > 0).astype(x.dtype), rate_scale, step_key, weighted)
-
-        return jax.lax.fori_loop(start, stop, body, state)
-
-    def step(
-        self,
-        state: State,
-        x: Float[Array, "batch variables"],
-        rows: Float[Array, " batch"],
-        rate_scale: Float[Array, ""],
-        step_key: Key[Array, ""],
-        weights: Float[Array, " batch"] | None = None,
-    ) -> State:
-        """One update; a step whose loss or gradient is not finite changes nothing but the counts."""
-        key = jax.random.fold_in(step_key, state.step)
-        epoch = state.step.astype(jnp.float32) / self.steps_per_epoch
-        (loss, sums), gradient = jax.value_and_grad(self.loss, has_aux=True)(
-            state.params, x, rows, epoch, key, weights
-        )
-        finite = jnp.isfinite(loss) & _all_finite(gradient)
-
-        def update(state: State) -> State:
-            updates, optimizer = self.optimizer.update(
-                gradient, state.optimizer, state.params, learning_rate=rate_scale * self.schedule(epoch)
-            )
-            return state._replace(
-                params=optax.apply_updates(state.params, updates),
-                optimizer=optimizer,
-                sums=jax.tree.map(jnp.add, state.sums, sums),
-                failing=jnp.zeros_like(state.failing),
-            )
-
-        def skip(state: State) -> State:
-            return state._replace(skipped=state.skipped + 1, failing=state.failing + 1)
-
-        # A branch, not a choice of numbers: choosing would read and write all weights once more.
-        return jax.lax.cond(finite, update, skip, state)._replace(step=state.step + 1)
-
-    def loss(
-        self,
-        params: PyTree,
-        x: Float[Array, "batch variables"],
-        rows: Float[Array, " batch"],
-        epoch: Float[Array, ""],
-        key: Key[Array, ""],
-        weights: Float[Array, " batch"] | None = None,
-    ) -> tuple[Float[Array, ""], Sums]:
-        """-objective + weighted penalties of one batch, and what to add to the epoch's sums.
-
-        `rows` is 0 for padding, else 1; `weights` are those of the rows, and 0 for padding.
-        """
-        terms, costs = self.terms(params, x, rows if weights is None else weights, key)
-        counted = jnp.sum(terms.rows)
-        loss = -terms.mean(self.objective(terms, epoch))
-        if weights is None:
-            divisor = batch = counted
-        else:
-            # Over the rows, not over their weights: a batch of little weight is a small step.
-            divisor, batch = jnp.maximum(counted, 1.0), jnp.maximum(jnp.sum(rows), 1.0)
-            loss = loss * divisor / batch
-        for name, weight, _ in self.penalties:
-            loss = loss + weight * costs[name]
-        sums = Sums(
-            rows=counted,
-            loss=batch * loss,
-            rate=divisor * terms.mean(terms.rate),
-            distortion=divisor * terms.mean(terms.distortion),
-            penalties={name: counted * cost for name, cost in costs.items()},
-        )
-        return loss, sums
-
-    def terms(
-        self,
-        params: PyTree,
-        x: Float[Array, "batch variables"],
-        rows: Float[Array, " batch"],
-        key: Key[Array, ""],
-    ) -> tuple[Terms, dict[str, Float[Array, ""]]]:
-        """The record of densities of a batch, and every penalty."""
-        model: VAE = eqx.combine(params, self.static)
-        visit_key, terms_key, penalty_key = jax.random.split(key, 3)
-        x = self.visit(x, visit_key)
-        terms = model.terms(x, None, terms_key, self.samples, rows=rows, dropout=True)
-        costs = {
-            name: penalty(terms, model, x, jax.random.fold_in(penalty_key, number))
-            for number, (name, _, penalty) in enumerate(self.penalties)
-        }
-        return terms, costs
-
-
-@lru_cache(maxsize=64)
-def _compiled(program: Program) -> tuple[Callable[..., State], Callable[..., Array]]:
-    """A program's chunk of steps, which overwrites its state, and its order of rows."""
-    return jax.jit(program.chunk, donate_argnums=0), jax.jit(program.order)
-
-
-def _all_finite(tree: PyTree) -> Array:
-    # The sum of squares is finite if all entries are, and costs a fifth of looking at each.
-    return jnp.isfinite(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(tree)))
 
 
 def _mean_one(weights: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:

@@ -110,7 +110,10 @@ MISTAKES = [
     (("fit", "digits", "--out", "notes"), "notes holds other files"),
     (("fit", "digits", "--out", "table.npy"), "table.npy is a file; expected a folder"),
     (("fit", "digits", "--out", "/proc/new"), "cannot write /proc/new"),
-    (("sample", "run", "--out", "x.gif"), "--out must end in .png, .pdf, .svg, .npz, .npy, found 'x.gif'"),
+    (
+        ("sample", "run", "--out", "x.gif"),
+        "--out must end in .png, .pdf, .svg, .npz, .npy, .csv",
+    ),
     (("encode", "run", "digits", "--out", "x"), "--out must end in .parquet, .csv, .npz, found 'x'"),
     (("sample", "run", "--out", "/proc/x.npy"), "cannot write /proc/x.npy"),
     (("sample", "run", "--out", "table.npy/x.png"), "cannot write table.npy/x.png"),
