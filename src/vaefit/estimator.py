@@ -11,23 +11,26 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from vaefit import fitting, run
-from vaefit.data import Dataset
+from vaefit import fitting, imputing, run
+from vaefit.data import Schema, as_fitted, is_frame
+from vaefit.data.tables import Table
 from vaefit.display import Display, Lines, Silent
-from vaefit.estimator_parameters import Parameters
+from vaefit.estimator_rows import TakesRows, head_of
+from vaefit.estimator_tables import Form, filled
 from vaefit.evaluation import importance_sample, visited
 from vaefit.folder import check_free
+from vaefit.imputing import centres
 from vaefit.run import Run
 from vaefit.settings import options
-from vaefit.settle import parse_size
+from vaefit.synthetic import sample_rows, schema_of
 
 DRAWS = 1000
 _SEEDS = 2**31 - 1
 
 
-class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Parameters):
+class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, TakesRows):
     """A variational autoencoder as a scikit-learn transformer and density estimator.
 
     Every setting of `vaefit fit --help` is a keyword; None is the value of `recipe` (a name or a TOML file).
@@ -97,10 +100,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
         """The mean of q(z|x) of every row."""
         rows = self._known(X)
         mean = self.run_.encode(self._dataset(rows))[0]
-        return mean.astype(rows.dtype if rows.dtype.kind == "f" else np.float64, copy=False)
+        kind = getattr(rows, "dtype", np.dtype(np.float64))
+        return mean.astype(kind if kind.kind == "f" else np.float64, copy=False)
 
-    def inverse_transform(self, X: object) -> np.ndarray:
-        """The decoder's mean for latents (n_samples, latent_dim_), in the data's units."""
+    def inverse_transform(self, X: object) -> Any:
+        """The decoder's mean (likeliest category) for latents (n_samples, latent_dim_), as X was."""
         check_is_fitted(self)
         z = np.asarray(X, np.float32)
         if z.ndim != 2 or z.shape[1] != self.latent_dim_:
@@ -115,11 +119,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
 
         Source: Burda et al. 2016, arXiv:1509.00519.
         """
-        rows = self._dataset(self._known(X))
+        rows = self.run_.dataset(self._dataset(self._known(X)))
         transform, seed = self.run_.transform, self.run_.settings.seed
         x = visited(transform.forward(rows.values), transform.visit, seed)
         found = importance_sample(self.run_.model, x, draws=draws, seed=seed)
-        return found.log_likelihood + transform.log_jacobian
+        return found.log_likelihood + transform.row_log_jacobian(x)
 
     def score(self, X: object, y: object = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The mean of `score_samples`, nats per datum."""
@@ -129,23 +133,50 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
         """-log p(x) of every row, nats: higher is odder."""
         return -self.score_samples(X)
 
-    def sample(
-        self, n_samples: int = 1, random_state: object = None, *, noise: bool | None = None
-    ) -> np.ndarray:
-        """New rows: draws of p(x|z) for z from the prior, in the data's units.
+    def sample(self, n_samples: int = 1, random_state: object = None, *, noise: bool | None = None) -> Any:
+        """New rows: draws of p(x|z) for z from the prior, in the data's units; a frame where X was a table's.
 
         Without `noise` (always so for likelihoods that have none for a single z) the decoder's means.
         `random_state` None gives others every time.
         """
         check_is_fitted(self)
-        noise = not self.run_.model.likelihood.joint if noise is None else noise
-        return self._as_given(self.run_.sample(n_samples, seed=_seed(random_state), noise=noise))
+        noise, seed = not self.run_.model.likelihood.joint if noise is None else noise, _seed(random_state)
+        if self._form is not None and noise:
+            return self._form.cells(sample_rows(self.run_, n_samples, seed=seed), schema_of(self.run_))
+        return self._as_given(self.run_.sample(n_samples, seed=seed, noise=noise))
 
-    def reconstruct(self, X: object, *, samples: int = 10) -> np.ndarray:
-        """Every row as the model sees it: the mean output over draws of q(z|x), in the data's units."""
+    def reconstruct(self, X: object, *, samples: int = 10) -> Any:
+        """Every row as the model sees it: the mean output over draws of q(z|x), in the data's units.
+
+        Of categories, the one that is the likeliest for most draws.
+        """
         rows = self._dataset(self._known(X))
         found = self.run_.reconstruct(rows, samples=samples, seed=self.run_.settings.seed)
-        return self._as_given(found.mean)
+        if self._form is None:
+            return self._as_given(found.mean)
+        return self._as_given(centres(np.moveaxis(found.samples, 1, 0), self.run_.transform.variables))
+
+    def impute(self, X: object, *, multiple: int = 0, draws: int = DRAWS) -> Any:
+        """X with its missing cells filled in; those that are there stay, and columns it lacks are added.
+
+        Numbers are conditional means, categories the likeliest; with `multiple` a list of so many completed
+        X, each drawn from p(missing | observed).
+
+        Raises:
+            SettingsError: the model was fitted to complete numbers, which takes no missing cells.
+
+        Source: Mattei & Frellsen 2019, arXiv:1812.02633.
+        """
+        check_is_fitted(self)
+        lacking_too = self._form is not None and is_frame(X)
+        given = Table.of(X, source="X") if lacking_too else self._values(X, reset=False)
+        rows = as_fitted(self._dataset(given), self.run_.transform, impute_missing=lacking_too)
+        found = imputing.impute(self.run_, rows, multiple=multiple, draws=draws, seed=self.run_.settings.seed)
+        made = [
+            filled(X, rows, values, found.missing)
+            for values in (found.completed if multiple else [found.best])
+        ]
+        return made if multiple else made[0]
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
         """Write the run folder, which `vaefit` on the command line reads too.
@@ -167,9 +198,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
         found = run.load(folder)
         given = {n: v for n, v in found.settings.given().items() if n in options() and n != "seed"}
         made = cls(random_state=found.settings.seed, **given)
-        if "columns" in found.source:
-            made.feature_names_in_ = np.asarray(found.source["columns"], dtype=object)
-        made._shape = tuple(found.source.get("array_shape", found.transform.shape))
+        schema: Schema | None = getattr(found.transform, "schema", None)
+        made._form = None if schema is None else Form(found.source.get("form", "polars"))
+        shape = found.transform.shape if schema is None else (len(schema.columns),)
+        made._shape = tuple(found.source.get("array_shape", shape))
+        names = found.source.get("columns")
+        if names is None and schema is not None and made._form != Form("array"):
+            names = [column.name for column in schema]
+        if names is not None:
+            made.feature_names_in_ = np.asarray(names, dtype=object)
         made.n_features_in_ = math.prod(made._shape)
         return made._keep(found)
 
@@ -180,6 +217,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.allow_nan = self._may_be_table()
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
@@ -211,7 +249,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
         rows, weights = self._weighted(values, sample_weight)
         limit = settings.pop("limit", None)
         found = fitting.fit(
-            self._dataset(rows[:limit]),
+            self._to_fit(head_of(rows, limit)),
             recipe=self.recipe,
             seed=seed,
             weights=None if weights is None else weights[:limit],
@@ -219,6 +257,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
             **settings,
         )
         found.source["array_shape"] = list(self._shape)
+        if self._form is not None:
+            found.source["form"] = self._form.kind
         if hasattr(self, "feature_names_in_"):
             found.source["columns"] = self.feature_names_in_.tolist()
         return self._keep(found)
@@ -227,45 +267,6 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Param
         self.run_, self.history_ = found, found.history
         self.latent_dim_ = found.model.posterior.latent_dim
         return self
-
-    def _known(self, X: object) -> np.ndarray:
-        check_is_fitted(self)
-        return self._values(X, reset=False)
-
-    def _values(self, X: Any, *, reset: bool) -> np.ndarray:
-        """X as scikit-learn checks it, images as flat rows."""
-        shape = None
-        if getattr(X, "ndim", 2) > 2:
-            X = np.asarray(X)
-            shape, X = X.shape[1:], X.reshape(len(X), -1)
-        # Flat rows are plain numbers, whatever their type, unless `size` says that they are images.
-        kept = "numeric" if shape or self.size is not None else [np.float64, np.float32]
-        rows: Any = validate_data(self, X, reset=reset, dtype=kept, ensure_min_samples=2 if reset else 1)
-        if reset:
-            self._shape = shape or rows.shape[1:]
-        return rows
-
-    def _weighted(self, rows: np.ndarray, sample_weight: object) -> tuple[np.ndarray, np.ndarray | None]:
-        """The rows that have weight, and their weights."""
-        if sample_weight is None:
-            return rows, None
-        weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
-        return rows[weights > 0], weights[weights > 0]
-
-    def _dataset(self, rows: np.ndarray) -> Dataset:
-        names = getattr(self, "feature_names_in_", None)
-        return Dataset.from_array(
-            rows.reshape(len(rows), *self._shape),
-            size=parse_size(self.size),
-            grayscale=bool(self.grayscale),
-            columns=None if names is None else names.tolist(),
-            source="X",
-        )
-
-    def _as_given(self, rows: np.ndarray) -> np.ndarray:
-        """Rows in the shape of those that were fitted, unless images were resized or turned grey."""
-        same = math.prod(self._shape) == self.run_.transform.dim
-        return rows.reshape(len(rows), *self._shape) if same else rows
 
 
 def _seed(random_state: Any) -> int:

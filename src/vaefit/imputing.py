@@ -1,5 +1,6 @@
 """`impute`: missing cells from those that are there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from vaefit.data import Variable
 from vaefit.display import Display, Silent
 from vaefit.errors import SettingsError
 from vaefit.evaluation import completions
@@ -81,9 +83,27 @@ def impute(
 
 def _summary(drawn: Float[np.ndarray, "draws cells"], kind: str, level: float) -> tuple[Any, Any, Any]:
     """Mean or mode, and the ends of the central interval, of each cell's draws."""
+    best = _centre(drawn, kind)
     if kind in DISCRETE:
-        codes = drawn.astype(np.int64)
-        best = np.array([np.bincount(cell).argmax() for cell in codes.T], np.float64)
         return best, best, best
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return drawn.mean(axis=0, dtype=np.float64), low, high
+    return best, low, high
+
+
+def centres(
+    drawn: Float[np.ndarray, "draws rows variables"], variables: Sequence[Variable]
+) -> Float[np.ndarray, "rows variables"]:
+    """The mean of each cell's draws; of categories, the one drawn most often.
+
+    >>> drawn = np.array([[[1.0, 2.0]], [[2.0, 0.0]], [[6.0, 2.0]]])
+    >>> centres(drawn, [Variable("real"), Variable("ordinal", 3)])
+    array([[3., 2.]])
+    """
+    found = [_centre(drawn[..., at], variable.kind) for at, variable in enumerate(variables)]
+    return np.stack(found, axis=-1)
+
+
+def _centre(drawn: Float[np.ndarray, "draws cells"], kind: str) -> Float[np.ndarray, " cells"]:
+    if kind not in DISCRETE:
+        return drawn.mean(axis=0, dtype=np.float64)
+    return np.array([np.bincount(cell).argmax() for cell in drawn.astype(np.int64).T], np.float64)

@@ -69,7 +69,11 @@ def _complete_block(
     def of_row(
         number: Array, log_weight: Float[Array, " proposals"], decoded: Float[Array, "proposals width"]
     ) -> Float[Array, "draws variables"]:
-        chosen = jax.random.categorical(jax.random.fold_in(choice_key, number), log_weight, shape=(draws,))
+        # By the cumulative weights, in draws log(proposals) steps: Gumbel noise would take draws * proposals.
+        weight = jax.nn.softmax(log_weight)
+        chosen = jax.random.choice(
+            jax.random.fold_in(choice_key, number), len(weight), shape=(draws,), p=weight
+        )
         p = model.likelihood(decoded[chosen])
         return jnp.asarray(p.sample(jax.random.fold_in(cell_key, number)))
 
