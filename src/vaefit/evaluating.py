@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vaefit import baselines
+from vaefit.by_column import ColumnScore, TableRows, by_column, drawn_and_real, fit_baselines
 from vaefit.data import Dataset, spread
 from vaefit.display import Display, Silent
 from vaefit.errors import DataError, SettingsError, VaefitError
@@ -55,7 +56,8 @@ class Evaluation:
     """All numbers on one model and one set of rows; nats per datum unless named otherwise.
 
     `log_likelihood` is None where the likelihood is no density of x given one z; `notices` says why. `rows`
-    holds each row's log-likelihood (its ELBO where there is none), for paired comparisons.
+    holds each row's log-likelihood (its ELBO where there is none), for paired comparisons. Tables with typed
+    columns have `columns`, each given the others, in place of a reconstruction error.
     """
 
     n: int
@@ -68,7 +70,7 @@ class Evaluation:
     rate: float
     distortion: float
     bits_per_dim: float | None
-    reconstruction_mse: float
+    reconstruction_mse: float | None
     coverage: dict[str, float] | None
     latents: LatentUse
     baselines: dict[str, Score]
@@ -76,6 +78,7 @@ class Evaluation:
     ais: dict[str, float] | None
     notices: tuple[str, ...]
     rows: Float[np.ndarray, " n"] = field(repr=False)
+    columns: dict[str, ColumnScore] = field(default_factory=dict)
 
     @property
     def score(self) -> Score:
@@ -110,6 +113,7 @@ class Evaluation:
             "baselines": {name: asdict(score) for name, score in self.baselines.items()},
             "sample_quality": {name: asdict(found) for name, found in self.sample_quality.items()},
             "notices": list(self.notices),
+            **({"columns": {n: c.to_dict() for n, c in self.columns.items()}} if self.columns else {}),
         }
 
 
@@ -157,6 +161,18 @@ def evaluate(
     fitted_to = _training_rows(run, train, display, notices) if with_baselines or with_samples else None
     levels = levels_of(run.transform, run.model.likelihood.discrete)
     value = numbers.log_likelihood
+    beside, columns, typed = {}, {}, run.model.likelihood.typed
+    if typed and (with_baselines or with_samples):
+        beside, columns = _of_table(
+            run, dataset, fitted_to if with_baselines else None, seed, display, notices
+        )
+    elif with_baselines:
+        beside = _baselines(run, seen, fitted_to, seed, display, notices)
+    quality = {}
+    if with_samples and typed:
+        quality = _table_quality(run, dataset, seed, notices)
+    elif with_samples:
+        quality = _quality(run, seen, fitted_to, features, seed, notices)
     return Evaluation(
         n=dataset.n,
         dim=dataset.dim,
@@ -168,14 +184,15 @@ def evaluate(
         rate=float(numbers.rate.mean()),
         distortion=float(numbers.rate.mean() * -1 - numbers.elbo.mean()),
         bits_per_dim=None if value is None else bits_per_dim(float(value.mean()), dataset.dim, levels),
-        reconstruction_mse=float(reconstruction_mse(run.model, seen.middle).mean()),
+        reconstruction_mse=None if typed else float(reconstruction_mse(run.model, seen.middle).mean()),
         coverage=_coverage(run, seen, seed, notices),
         latents=latent_use(run.model, seen.x, seed=seed, progress=partial(display.working, "latents")),
-        baselines=_baselines(run, seen, fitted_to, seed, display, notices) if with_baselines else {},
-        sample_quality=_quality(run, seen, fitted_to, features, seed, notices) if with_samples else {},
+        baselines=beside,
+        sample_quality=quality,
         ais=_ais(run, seen, seed, display) if ais else None,
         notices=tuple(notices),
         rows=numbers.elbo if value is None else value,
+        columns=columns,
     )
 
 
@@ -273,6 +290,21 @@ def _baselines(
     return found
 
 
+def _of_table(
+    run: Run, dataset: Dataset, train: Dataset | None, seed: int, display: Display, notices: list[str]
+) -> tuple[dict[str, Score], dict[str, ColumnScore]]:
+    """Baselines of a table with typed columns, and the model beside them on each column."""
+    rows = TableRows.of(run, dataset, seed)
+    made = {}
+    if train is not None:
+        made = fit_baselines(TableRows.of(run, train, run.settings.seed), seed, display, notices)
+    found = {}
+    for name, one in made.items():
+        value = one.log_likelihood(rows.numbers)
+        found[name] = Score(float(value.mean()), None, None, one.made, standard_error(value))
+    return found, by_column(run, rows, made, seed, display)
+
+
 def _spread(rows: _Rows, levels: int) -> _Rows:
     def dequantise(x: Any, u: Any) -> Any:
         return x + u / levels
@@ -285,17 +317,25 @@ def _quality(
 ) -> dict[str, SampleQuality]:
     n = min(MOST_SAMPLES, len(seen.x))
     drawn = run.sample(n, seed=seed, noise=not run.model.likelihood.joint)
-    generated = drawn.reshape(n, -1)
-    real = run.transform.inverse(seen.x)
     spaces: Mapping[str, Features | None] = {
         "pixels" if len(run.transform.shape) > 1 else "columns": None,
         **({} if train is None else {"pca": principal_features(_in_units(run, train))}),
         **({} if features is None else {"features": features}),
     }
+    return _measured(drawn.reshape(n, -1), run.transform.inverse(seen.x), spaces, seed, notices)
+
+
+def _table_quality(run: Run, dataset: Dataset, seed: int, notices: list[str]) -> dict[str, SampleQuality]:
+    """In a space of standardised numbers and categories one by one, new cells missing as real ones are."""
+    drawn, real = drawn_and_real(run, TableRows.of(run, dataset, seed), MOST_SAMPLES, seed)
+    return _measured(drawn, real, {"cells": None}, seed, notices)
+
+
+def _measured(
+    drawn: np.ndarray, real: np.ndarray, spaces: Mapping[str, Features | None], seed: int, notices: list[str]
+) -> dict[str, SampleQuality]:
     try:
-        return {
-            name: sample_quality(generated, real, seed=seed, features=space) for name, space in spaces.items()
-        }
+        return {n: sample_quality(drawn, real, seed=seed, features=space) for n, space in spaces.items()}
     except DataError as problem:
         notices.append(f"no sample quality: {problem}")
         return {}
