@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -144,5 +145,7 @@ def drawn_and_real(
     real = rows.take(list(spread(len(rows.x), n))).x
     drawn = generate.sample(run.model, len(real), seed=seed, dropout=False, noise=True)
     seen, variables = ~np.isnan(real), run.transform.variables
-    generated, held_out = (np.asarray(shown(x, seen, variables), np.float64) for x in (drawn, real))
+    generated, held_out = (
+        np.asarray(shown(jnp.asarray(x), jnp.asarray(seen), variables), np.float64) for x in (drawn, real)
+    )
     return generated, held_out

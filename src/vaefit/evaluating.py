@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,6 @@ from vaefit.errors import DataError, SettingsError, VaefitError
 from vaefit.evaluation import (
     Annealing,
     Evaluator,
-    LatentUse,
     anneal,
     bracket,
     coverage,
@@ -32,95 +31,14 @@ from vaefit.evaluation.bits import bits_per_dim, levels_of
 from vaefit.evaluation.sample_quality import SampleQuality, principal_features, sample_quality
 from vaefit.reading import own_rows
 from vaefit.run import Run
+from vaefit.scores import MODEL, Evaluation, Score
+
+__all__ = ["MODEL", "Evaluation", "Score", "evaluate", "standard_error"]
 
 Features = Callable[[np.ndarray], np.ndarray]
 
 AIS_ROWS = 32  # annealing takes seconds a row; these are spread evenly
 MOST_SAMPLES = 2000
-MODEL = "this model"
-
-
-@dataclass(frozen=True)
-class Score:
-    """What one density is worth on the rows; nats per datum, bits per dimension, network units squared."""
-
-    log_likelihood: float | None
-    bits_per_dim: float | None
-    reconstruction_mse: float | None
-    made: str = ""
-    log_likelihood_se: float | None = None
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All numbers on one model and one set of rows; nats per datum unless named otherwise.
-
-    `log_likelihood` is None where the likelihood is no density of x given one z; `notices` says why. `rows`
-    holds each row's log-likelihood (its ELBO where there is none), for paired comparisons. Tables with typed
-    columns have `columns`, each given the others, in place of a reconstruction error.
-    """
-
-    n: int
-    dim: int
-    draws: int
-    log_likelihood: float | None
-    log_likelihood_se: float | None
-    log_likelihood_growth: float | None
-    elbo: float
-    rate: float
-    distortion: float
-    bits_per_dim: float | None
-    reconstruction_mse: float | None
-    coverage: dict[str, float] | None
-    latents: LatentUse
-    baselines: dict[str, Score]
-    sample_quality: dict[str, SampleQuality]
-    ais: dict[str, float] | None
-    notices: tuple[str, ...]
-    rows: Float[np.ndarray, " n"] = field(repr=False)
-    columns: dict[str, ColumnScore] = field(default_factory=dict)
-
-    @property
-    def score(self) -> Score:
-        """The model's own line of the table."""
-        return Score(
-            self.log_likelihood,
-            self.bits_per_dim,
-            self.reconstruction_mse,
-            f"{len(self.latents.mean_variance)} latents",
-            self.log_likelihood_se,
-        )
-
-    @property
-    def table(self) -> dict[str, Score]:
-        """The model among the baselines, best log-likelihood first."""
-        scores = {MODEL: self.score, **self.baselines}
-        return dict(sorted(scores.items(), key=lambda item: -(item[1].log_likelihood or -math.inf)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the rows, ready for JSON."""
-        use = self.latents
-        return {
-            **{name: getattr(self, name) for name in _PLAIN},
-            "active_units": use.active_units,
-            "mutual_information": use.mutual_information,
-            "marginal_kl": use.marginal_kl,
-            "latents": {
-                "kl": None if use.kl is None else use.kl.tolist(),
-                "mean_variance": use.mean_variance.tolist(),
-                "off_prior": use.off_prior,
-            },
-            "baselines": {name: asdict(score) for name, score in self.baselines.items()},
-            "sample_quality": {name: asdict(found) for name, found in self.sample_quality.items()},
-            "notices": list(self.notices),
-            **({"columns": {n: c.to_dict() for n, c in self.columns.items()}} if self.columns else {}),
-        }
-
-
-_PLAIN = (
-    *("n", "dim", "draws", "log_likelihood", "log_likelihood_se", "log_likelihood_growth", "elbo", "rate"),
-    *("distortion", "bits_per_dim", "reconstruction_mse", "coverage", "ais"),
-)
 
 
 def evaluate(
@@ -163,9 +81,8 @@ def evaluate(
     value = numbers.log_likelihood
     beside, columns, typed = {}, {}, run.model.likelihood.typed
     if typed and (with_baselines or with_samples):
-        beside, columns = _of_table(
-            run, dataset, fitted_to if with_baselines else None, seed, display, notices
-        )
+        to_beat = fitted_to if with_baselines else None
+        beside, columns = _of_table(run, dataset, to_beat, seed, display, notices)
     elif with_baselines:
         beside = _baselines(run, seen, fitted_to, seed, display, notices)
     quality = {}

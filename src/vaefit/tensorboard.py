@@ -70,12 +70,13 @@ class Board:
         self._display.on_epoch(record)
 
     def finish(self, fitted: Run, shown: Dataset) -> None:
-        """Add the run folder's picture, and the latent means of some of the rows it was made from."""
+        """Add the run folder's picture, if any, and the latent means of some of the rows it was made from."""
         assert fitted.folder is not None
-        epoch = fitted.summary["epochs"]
-        self._writer.add_image(
-            "reconstructions", _picture(fitted.folder / "reconstructions.png"), epoch, dataformats="HWC"
-        )
+        picture = fitted.folder / "reconstructions.png"
+        # Typed columns have none; one of a run before may still lie there.
+        if not fitted.transform.variables:
+            epoch = fitted.summary["epochs"]
+            self._writer.add_image("reconstructions", _picture(picture), epoch, dataformats="HWC")
         chosen = range(0, shown.n, -(-shown.n // MOST_POINTS))
         self._project(fitted, shown.take(chosen), chosen)
 

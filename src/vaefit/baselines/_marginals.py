@@ -71,7 +71,9 @@ class Marginal:
         self, v: Float[np.ndarray, " rows"]
     ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
         """Where the distribution function starts and ends within a value: equal for a density."""
-        return (self.below(v - 0.5), self.below(v + 0.5)) if self.discrete else (self.below(v),) * 2
+        if self.discrete:
+            return self.below(v - 0.5), self.below(v + 0.5)
+        return self.below(v), self.below(v)
 
     def quantile(self, u: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """The value below which a share u lies, within what was seen."""

@@ -81,14 +81,13 @@ def reconstruct_to_npz(fitted: Run, dataset: Dataset, out: Path, options: dict[s
     """All rows, as `input`, `mean`, `sd`, `samples` and their names."""
     found = fitted.reconstruct(dataset, **options)
     _write_npz(out, {**found._asdict(), **_names(dataset)})
+    # Categories and numbers of many units have no squared error in common.
+    one_scale = figures.drawable(fitted.transform)
     return {
         "out": str(out),
         "n": dataset.n,
         "samples": options["samples"],
-        # Categories and numbers of many units have no squared error in common.
-        "mse": reconstruction_mse(fitted, found.input, found.mean)
-        if figures.drawable(fitted.transform)
-        else None,
+        "mse": reconstruction_mse(fitted, found.input, found.mean) if one_scale else None,
     }
 
 

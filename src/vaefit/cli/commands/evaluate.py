@@ -40,8 +40,8 @@ def evaluate(
 
     Log-likelihood by importance sampling, ELBO, rate and distortion (nats per datum), bits per dimension,
     reconstruction error, use of the latents, coverage, sample quality; baselines in one table with the model,
-    the best of each column starred. Of a table with typed columns each column given the others, too. A folder of `vaefit fit --seeds` gives mean and standard error over
-    seeds.
+    the best of each column starred. Of a table with typed columns also each column given the others. A folder
+    of `vaefit fit --seeds` gives mean and standard error over seeds.
     """
     from vaefit.cli import display, output
 
