@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float
 
 from vaefit import baselines
+from vaefit.by_column import ColumnScore, TableRows, by_column, drawn_and_real, fit_baselines
 from vaefit.data import Dataset, spread
 from vaefit.display import Display, Silent
 from vaefit.errors import DataError, SettingsError, VaefitError
 from vaefit.evaluation import (
     Annealing,
     Evaluator,
-    LatentUse,
     anneal,
     bracket,
     coverage,
@@ -32,94 +32,15 @@ from vaefit.evaluation.bits import bits_per_dim, is_mass_on_grey, levels_of
 from vaefit.evaluation.sample_quality import SampleQuality, principal_features, sample_quality
 from vaefit.reading import own_rows
 from vaefit.run import Run
+from vaefit.scores import MODEL, Evaluation, Score
+
+__all__ = ["MODEL", "Evaluation", "Score", "evaluate", "standard_error"]
 
 Features = Callable[[np.ndarray], np.ndarray]
 
 AIS_ROWS = 32  # annealing takes seconds a row; these are spread evenly
 AIS_DRAWS = 1000  # of the importance sampling beside it
 MOST_SAMPLES = 2000
-MODEL = "this model"
-
-
-@dataclass(frozen=True)
-class Score:
-    """What one density is worth on the rows; nats per datum, bits per dimension, network units squared."""
-
-    log_likelihood: float | None
-    bits_per_dim: float | None
-    reconstruction_mse: float | None
-    made: str = ""
-    log_likelihood_se: float | None = None
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All numbers on one model and one set of rows; nats per datum unless named otherwise.
-
-    `log_likelihood` is None where the likelihood is no density of x given one z, or a mass given to grey
-    values; `bits_per_dim` also where images were resized; `notices` says why. `rows` holds each row's
-    log-likelihood (its ELBO where there is none), for paired comparisons.
-    """
-
-    n: int
-    dim: int
-    draws: int
-    log_likelihood: float | None
-    log_likelihood_se: float | None
-    log_likelihood_growth: float | None
-    elbo: float
-    rate: float
-    distortion: float
-    bits_per_dim: float | None
-    reconstruction_mse: float
-    coverage: dict[str, float] | None
-    latents: LatentUse
-    baselines: dict[str, Score]
-    sample_quality: dict[str, SampleQuality]
-    ais: dict[str, float] | None
-    notices: tuple[str, ...]
-    rows: Float[np.ndarray, " n"] = field(repr=False)
-
-    @property
-    def score(self) -> Score:
-        """The model's own line of the table."""
-        return Score(
-            self.log_likelihood,
-            self.bits_per_dim,
-            self.reconstruction_mse,
-            f"{len(self.latents.mean_variance)} latents",
-            self.log_likelihood_se,
-        )
-
-    @property
-    def table(self) -> dict[str, Score]:
-        """The model among the baselines, best log-likelihood first."""
-        scores = {MODEL: self.score, **self.baselines}
-        return dict(sorted(scores.items(), key=lambda item: -(item[1].log_likelihood or -math.inf)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the rows, ready for JSON."""
-        use = self.latents
-        return {
-            **{name: getattr(self, name) for name in _PLAIN},
-            "active_units": use.active_units,
-            "mutual_information": use.mutual_information,
-            "marginal_kl": use.marginal_kl,
-            "latents": {
-                "kl": None if use.kl is None else use.kl.tolist(),
-                "mean_variance": use.mean_variance.tolist(),
-                "off_prior": use.off_prior,
-            },
-            "baselines": {name: asdict(score) for name, score in self.baselines.items()},
-            "sample_quality": {name: asdict(found) for name, found in self.sample_quality.items()},
-            "notices": list(self.notices),
-        }
-
-
-_PLAIN = (
-    *("n", "dim", "draws", "log_likelihood", "log_likelihood_se", "log_likelihood_growth", "elbo", "rate"),
-    *("distortion", "bits_per_dim", "reconstruction_mse", "coverage", "ais"),
-)
 
 
 def evaluate(
@@ -160,6 +81,17 @@ def evaluate(
     fitted_to = _training_rows(run, train, display, notices) if with_baselines or with_samples else None
     levels = _levels(run, dataset, notices)
     value = numbers.log_likelihood
+    beside, columns, typed = {}, {}, run.model.likelihood.typed
+    if typed and (with_baselines or with_samples):
+        to_beat = fitted_to if with_baselines else None
+        beside, columns = _of_table(run, dataset, to_beat, seed, display, notices)
+    elif with_baselines:
+        beside = _baselines(run, seen, fitted_to, levels, seed, display, notices)
+    quality = {}
+    if with_samples and typed:
+        quality = _table_quality(run, dataset, seed, notices)
+    elif with_samples:
+        quality = _quality(run, seen, fitted_to, features, seed, notices)
     return Evaluation(
         n=dataset.n,
         dim=dataset.dim,
@@ -171,14 +103,15 @@ def evaluate(
         rate=float(numbers.rate.mean()),
         distortion=float(numbers.rate.mean() * -1 - numbers.elbo.mean()),
         bits_per_dim=None if value is None else bits_per_dim(float(value.mean()), dataset.dim, levels),
-        reconstruction_mse=float(reconstruction_mse(run.model, seen.middle).mean()),
+        reconstruction_mse=None if typed else float(reconstruction_mse(run.model, seen.middle).mean()),
         coverage=_coverage(run, seen, seed, notices),
         latents=latent_use(run.model, seen.x, seed=seed, progress=partial(display.working, "latents")),
-        baselines=_baselines(run, seen, fitted_to, levels, seed, display, notices) if with_baselines else {},
-        sample_quality=_quality(run, seen, fitted_to, features, seed, notices) if with_samples else {},
+        baselines=beside,
+        sample_quality=quality,
         ais=_ais(run, seen, seed, display, notices) if ais else None,
         notices=tuple(notices),
         rows=numbers.elbo if value is None else value,
+        columns=columns,
     )
 
 
@@ -299,6 +232,21 @@ def _baselines(
     return found
 
 
+def _of_table(
+    run: Run, dataset: Dataset, train: Dataset | None, seed: int, display: Display, notices: list[str]
+) -> tuple[dict[str, Score], dict[str, ColumnScore]]:
+    """Baselines of a table with typed columns, and the model beside them on each column."""
+    rows = TableRows.of(run, dataset, seed)
+    made = {}
+    if train is not None:
+        made = fit_baselines(TableRows.of(run, train, run.settings.seed), seed, display, notices)
+    found = {}
+    for name, one in made.items():
+        value = one.log_likelihood(rows.numbers)
+        found[name] = Score(float(value.mean()), None, None, one.made, standard_error(value))
+    return found, by_column(run, rows, made, seed, display)
+
+
 def _spread(rows: _Rows, levels: int) -> _Rows:
     def dequantise(x: Any, u: Any) -> Any:
         return x + u / levels
@@ -311,17 +259,25 @@ def _quality(
 ) -> dict[str, SampleQuality]:
     n = min(MOST_SAMPLES, len(seen.x))
     drawn = run.sample(n, seed=seed, noise=not run.model.likelihood.joint)
-    generated = drawn.reshape(n, -1)
-    real = run.transform.inverse(seen.x)
     spaces: Mapping[str, Features | None] = {
         "pixels" if len(run.transform.shape) > 1 else "columns": None,
         **({} if train is None else {"pca": principal_features(_in_units(run, train))}),
         **({} if features is None else {"features": features}),
     }
+    return _measured(drawn.reshape(n, -1), run.transform.inverse(seen.x), spaces, seed, notices)
+
+
+def _table_quality(run: Run, dataset: Dataset, seed: int, notices: list[str]) -> dict[str, SampleQuality]:
+    """In a space of standardised numbers and categories one by one, new cells missing as real ones are."""
+    drawn, real = drawn_and_real(run, TableRows.of(run, dataset, seed), MOST_SAMPLES, seed)
+    return _measured(drawn, real, {"cells": None}, seed, notices)
+
+
+def _measured(
+    drawn: np.ndarray, real: np.ndarray, spaces: Mapping[str, Features | None], seed: int, notices: list[str]
+) -> dict[str, SampleQuality]:
     try:
-        return {
-            name: sample_quality(generated, real, seed=seed, features=space) for name, space in spaces.items()
-        }
+        return {n: sample_quality(drawn, real, seed=seed, features=space) for n, space in spaces.items()}
     except DataError as problem:
         notices.append(f"no sample quality: {problem}")
         return {}

@@ -29,11 +29,34 @@ Band = tuple[float, float, float]  # mean, low, high
 
 
 def write_all(fitted: Run, rows: Dataset, folder: Path) -> None:
-    """The pictures of a run folder: curves, and what the model makes of `rows` and of its prior."""
+    """The pictures of a run folder: curves, and what the model makes of `rows` and of its prior.
+
+    Rows of typed columns have no picture: of a table there are curves alone.
+    """
     curves(fitted.history, folder / "curves.png")
+    if not drawable(fitted.transform):
+        return
     shown = rows.take(spread(rows.n, MOST_ROWS))
     reconstructions(fitted.reconstruct(shown, samples=50), fitted.transform, folder / "reconstructions.png")
     samples(fitted.sample(64), fitted.transform, folder / "samples.png")
+
+
+def drawable(transform: Transform) -> bool:
+    """Whether rows have a picture: categories and numbers of many units have no scale in common."""
+    return not transform.variables
+
+
+def require_drawable(transform: Transform) -> None:
+    """Refuse rows without a picture.
+
+    Raises:
+        DataError: they have typed columns.
+    """
+    if not drawable(transform):
+        raise DataError(
+            "expected images or columns of one kind to draw, found a table with typed columns, which has no "
+            "picture; let --out end in .csv or .npz"
+        )
 
 
 def reconstructions(found: Reconstruction, transform: Transform, path: Path) -> None:
@@ -43,6 +66,7 @@ def reconstructions(found: Reconstruction, transform: Transform, path: Path) -> 
         DataError: the name asks for an unknown kind of picture, or there are too many rows for one.
         RunError: the picture cannot be written.
     """
+    require_drawable(transform)
     if len(transform.shape) < 2:
         return _profiles(found, transform, path)
     shown = found.samples[:, :MOST_SAMPLES]
@@ -63,6 +87,7 @@ def samples(rows: Float[np.ndarray, "rows *shape"], transform: Transform, path: 
         DataError: the name asks for an unknown kind of picture, or there are too many rows for one.
         RunError: the picture cannot be written.
     """
+    require_drawable(transform)
     if len(transform.shape) < 2:
         return _distributions(rows, transform, path)
     columns = math.ceil(math.sqrt(len(rows)))

@@ -223,7 +223,10 @@ def resume(
     if rows is None and fitted.source.get("path") == "array":
         raise RunError(f"{folder} was fitted to an array, not to files; expected the same array as rows")
     train_rows, held_out = read_and_split(
-        fitted.source["path"] if rows is None else rows, fitted.settings, display
+        fitted.source["path"] if rows is None else rows,
+        fitted.settings,
+        display,
+        data.schema_of(fitted.transform),
     )
     settled = Settled(fitted.settings, fitted.transform, ())
     fitted, trainer, _ = _prepare(settled, train_rows, held_out, fitted)

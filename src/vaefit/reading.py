@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from vaefit import data
 from vaefit.column_types import parse_types
-from vaefit.data import Dataset
+from vaefit.data import Dataset, Schema, schema_of
 from vaefit.display import Display
 from vaefit.errors import DataError, SettingsError
 from vaefit.run import Run
@@ -15,22 +15,26 @@ from vaefit.settings import Settings
 from vaefit.settle import parse_share, parse_size
 
 
-def read_and_split(rows: object, settings: Settings, display: Display) -> tuple[Dataset, Dataset | None]:
-    """Training rows and validation rows (None where there are none).
+def read_and_split(
+    rows: object, settings: Settings, display: Display, schema: Schema | None = None
+) -> tuple[Dataset, Dataset | None]:
+    """Training rows and validation rows (None where there are none); a table's columns by a schema.
+
+    Validation rows from elsewhere are read by the columns of the training rows.
 
     Raises:
         DataError: the data cannot be read or split.
     """
-    dataset = read(rows, settings, display)
+    dataset = read(rows, settings, display, schema)
     share = parse_share(settings.validation)
     if share is None:
-        return dataset, read(settings.validation, settings, display)
+        return dataset, read(settings.validation, settings, display, schema or dataset.schema)
     kept, held = data.split(dataset, share, settings.validation_by, settings.seed)
     return (dataset.take(kept), dataset.take(held)) if len(held) else (dataset, None)
 
 
-def read(rows: object, settings: Settings, display: Display) -> Dataset:
-    """Rows given as a path, an array or a data set, the way the settings say.
+def read(rows: object, settings: Settings, display: Display, schema: Schema | None = None) -> Dataset:
+    """Rows given as a path, an array or a data set, the way the settings say; a table's columns by a schema.
 
     Raises:
         DataError: they cannot be read.
@@ -55,6 +59,7 @@ def read(rows: object, settings: Settings, display: Display) -> Dataset:
         progress=display.reading,
         types=types,
         header=settings.header,
+        schema=schema,
     )
     return _shown(dataset, display)
 
@@ -74,7 +79,7 @@ def own_rows(run: Run, display: Display) -> tuple[Dataset, Dataset | None]:
     path = run.source.get("path", "array")
     if not Path(str(path)).exists():
         raise DataError(f"{path} is not there" if path != "array" else "it was fitted to an array")
-    train, held_out = read_and_split(path, run.settings, display)
+    train, held_out = read_and_split(path, run.settings, display, schema_of(run.transform))
     held_out = None if held_out is None else data.as_fitted(held_out, run.transform)
     return data.as_fitted(train, run.transform), held_out
 

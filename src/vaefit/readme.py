@@ -16,12 +16,7 @@ A variational autoencoder fitted by vaefit to `{path}`: {rows} training rows{hel
 
 {epochs} epochs in {seconds:.0f} s; weights kept: epoch {best_epoch}{why}. {parameters} parameters.
 {note}{findings}
-![input, mean, samples](reconstructions.png)
-
-Input | mean of 50 outputs | ten of them, for ten rows{of_validation}.
-
-![curves](curves.png)
-![samples from the prior](samples.png)
+{pictures}
 
 ## Settings that differ from the default
 
@@ -33,14 +28,30 @@ in `transform.json`.
 
 ## Use
 
-    vaefit reconstruct {folder} DATA --out pictures.png
-    vaefit sample {folder} -n 64 --out samples.png
-    vaefit encode {folder} DATA --out latents.csv
+{commands}
 
     from vaefit import load
     run = load("{folder}")
     mean, sd = run.encode(rows)
 """
+
+
+_PICTURES = """![input, mean, samples](reconstructions.png)
+
+Input | mean of 50 outputs | ten of them, for ten rows{of_validation}.
+
+![curves](curves.png)
+![samples from the prior](samples.png)"""
+
+_COMMANDS = """    vaefit reconstruct {folder} DATA --out pictures.png
+    vaefit sample {folder} -n 64 --out samples.png
+    vaefit encode {folder} DATA --out latents.csv"""
+
+_TABLE_COMMANDS = """    vaefit evaluate {folder} DATA
+    vaefit impute {folder} DATA --out full.csv
+    vaefit score {folder} DATA --explain --out scores.csv
+    vaefit sample {folder} -n 1000 --out new.csv
+    vaefit encode {folder} DATA --out latents.csv"""
 
 
 def text(fitted: Run) -> str:
@@ -64,9 +75,12 @@ def text(fitted: Run) -> str:
         parameters=f"{summary['parameters']:,}",
         note=_note(fitted),
         findings=_findings(summary.get("findings", [])),
-        of_validation=" of the validation data" if validated else "",
+        pictures=_PICTURES.format(of_validation=" of the validation data" if validated else "")
+        if not fitted.transform.variables  # rows of typed columns have no picture
+        else "![curves](curves.png)",
         settings=_settings(fitted),
         folder=fitted.folder,
+        commands=(_TABLE_COMMANDS if fitted.transform.variables else _COMMANDS).format(folder=fitted.folder),
     )
 
 

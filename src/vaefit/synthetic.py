@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
-from vaefit import generate
+from vaefit import data, generate
 from vaefit.data.tables import Column, Schema, decode, into_support, number_of
 from vaefit.display import Display, Silent
 from vaefit.errors import DataError, SettingsError
@@ -72,7 +72,7 @@ def schema_of(run: Run) -> Schema:
     Raises:
         SettingsError: it was fitted to something else.
     """
-    schema = getattr(run.transform, "schema", None)
+    schema = data.schema_of(run.transform)
     if schema is None:
         raise SettingsError(
             "expected a run fitted to a table with typed columns, found one fitted to images or arrays"

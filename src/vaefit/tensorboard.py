@@ -73,7 +73,7 @@ class Board:
         self._display.on_epoch(record)
 
     def finish(self, fitted: Run, shown: Dataset) -> None:
-        """Add the run folder's picture, and the latent means of some of the rows it was made from.
+        """Add the run folder's picture, if any, and the latent means of some of the rows it was made from.
 
         Raises:
             RunError: not all could be written, then or before; the run itself is whole.
@@ -81,8 +81,10 @@ class Board:
         from tensorboardX.summary import image
 
         assert fitted.folder is not None
-        picture = _picture(fitted.folder / "reconstructions.png")
-        self._events.add(fitted.summary["epochs"], image("reconstructions", picture, dataformats="HWC"))
+        # Typed columns have none; one of a run before may still lie there.
+        if not fitted.transform.variables:
+            picture = _picture(fitted.folder / "reconstructions.png")
+            self._events.add(fitted.summary["epochs"], image("reconstructions", picture, dataformats="HWC"))
         chosen = range(0, shown.n, -(-shown.n // MOST_POINTS))
         try:
             if self._events.problem:

@@ -57,7 +57,7 @@ def read_for(
     With `impute_missing` a table's columns that are not there are missing in every row.
     """
     read = data.read if labels is None else partial(data.read_labelled, labels=labels)
-    schema = getattr(fitted.transform, "schema", None)
+    schema = data.schema_of(fitted.transform)
     of_table = {} if schema is None else {"schema": schema, "impute_missing": impute_missing}
     dataset = read(
         path,
@@ -81,11 +81,13 @@ def reconstruct_to_npz(fitted: Run, dataset: Dataset, out: Path, options: dict[s
     """All rows, as `input`, `mean`, `sd`, `samples` and their names."""
     found = fitted.reconstruct(dataset, **options)
     _write_npz(out, {**found._asdict(), **_names(dataset)})
+    # Categories and numbers of many units have no squared error in common.
+    one_scale = figures.drawable(fitted.transform)
     return {
         "out": str(out),
         "n": dataset.n,
         "samples": options["samples"],
-        "mse": reconstruction_mse(fitted, found.input, found.mean),
+        "mse": reconstruction_mse(fitted, found.input, found.mean) if one_scale else None,
     }
 
 
@@ -93,6 +95,7 @@ def reconstruct_to_picture(
     fitted: Run, dataset: Dataset, out: Path, show: list[int] | None, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Some rows, drawn."""
+    figures.require_drawable(fitted.transform)
     chosen = show or data.spread(dataset.n, figures.MOST_ROWS)
     outside = [row for row in chosen if not 0 <= row < dataset.n]
     if outside:
@@ -191,7 +194,11 @@ def write_rows(frame: "pl.DataFrame", schema: Schema, out: Path) -> None:
 
 
 def write_decoded(fitted: Run, latents: np.ndarray, out: Path) -> dict[str, Any]:
-    """What the decoder makes of latents, as a picture or an array."""
+    """What the decoder makes of latents, as a picture, an array, or the cells of a table."""
+    if out.suffix.lower() in TABLES:
+        schema = synthetic.schema_of(fitted)
+        write_rows(data.decode(fitted.decode(latents), schema), schema, out)
+        return {"out": str(out), "n": len(latents)}
     rows = fitted.decode(latents)
     if out.suffix.lower() == ".npz":
         _write_npz(out, {"decoded": rows})

@@ -1,16 +1,17 @@
 """People's images and tables as NumPy rows, and the way from those rows to a network and back."""
 
-from .choose import as_fitted, check_same, choose_transform
+from .choose import as_fitted, check_same, choose_transform, schema_of
 from .dataset import Dataset
 from .read import read, read_labelled, with_labels
 from .split import split
 from .spread import spread
-from .tables import Schema, completed, decode, write_table
+from .tables import Column, Schema, completed, decode, write_table
 from .tables.table import is_frame
 from .transforms import Transform, Visit, transform_from_dict
 from .variable import Variable
 
 __all__ = [
+    "Column",
     "Dataset",
     "Schema",
     "Transform",
@@ -24,6 +25,7 @@ __all__ = [
     "is_frame",
     "read",
     "read_labelled",
+    "schema_of",
     "split",
     "spread",
     "transform_from_dict",

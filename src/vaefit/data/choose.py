@@ -42,6 +42,11 @@ def choose_transform(
     return _standardise(dataset)
 
 
+def schema_of(transform: Transform) -> Schema | None:
+    """The columns of the table that a transform was fitted to; None: of something else."""
+    return transform.schema if isinstance(transform, Cells) else None
+
+
 def as_fitted(dataset: Dataset, transform: Transform, *, impute_missing: bool = False) -> Dataset:
     """The data set as the transform takes it: a table's cells by the fitted columns.
 

@@ -40,8 +40,8 @@ def evaluate(
 
     Log-likelihood by importance sampling, ELBO, rate and distortion (nats per datum), bits per dimension,
     reconstruction error, use of the latents, coverage, sample quality; baselines in one table with the model,
-    the best of each column starred. A folder of `vaefit fit --seeds` gives mean and standard error over
-    seeds.
+    the best of each column starred. Of a table with typed columns also each column given the others. A folder
+    of `vaefit fit --seeds` gives mean and standard error over seeds.
     """
     from vaefit.cli import display, output
 
@@ -73,15 +73,19 @@ def evaluate(
 def _text(found: Any) -> str:
     from vaefit.cli.tables import scores, table
 
-    heads = ["", "log p(x)", "", "bits/dim", "MSE", ""]
+    heads, body = ["", "log p(x)", "", "bits/dim", "MSE", ""], scores(found.table)
+    if found.reconstruction_mse is None:  # typed columns have neither bits nor one scale of errors
+        heads, *body = [[*line[:3], line[5]] for line in [heads, *body]]
     lines = [
         f"{found.n} rows, K = {found.draws}; nats per datum; * is the best of its column",
-        table(heads, scores(found.table)),
+        table(heads, body),
         "",
         f"elbo {found.elbo:.2f}  rate {found.rate:.2f}  distortion {found.distortion:.2f}" + _growth(found),
         f"latents: {found.latents.active_units} of {len(found.latents.mean_variance)} active"
         + _split(found.latents),
     ]
+    if found.columns:
+        lines += ["", _columns(found.columns), ""]
     if found.coverage:
         shares = ", ".join(f"{name}: {100 * share:.1f}%" for name, share in found.coverage.items())
         lines.append(f"predictive intervals hold {shares}")
@@ -99,6 +103,29 @@ def _text(found: Any) -> str:
             f"{a['simulated_importance_sampled']:.2f})"
         )
     return "\n".join([*lines, *(f"note: {message}" for message in found.notices)])
+
+
+def _columns(columns: dict[str, Any]) -> str:
+    """Each column given the others: log-density and error of the model and of each baseline."""
+    from vaefit.cli.tables import number, table
+    from vaefit.evaluating import MODEL
+
+    names = list(next(iter(columns.values())).baselines)
+    heads = ["", "", *(part for name in [MODEL, *names] for part in (name, "error"))]
+    lines = []
+    for name, column in columns.items():
+        each = [column.model, *column.baselines.values()]
+        best, least = max(one.log_likelihood for one in each), min(one.error for one in each)
+        cells = [
+            part
+            for one in each
+            for part in (number(one.log_likelihood, 3, best), number(one.error, 3, least))
+        ]
+        lines.append([name, column.type, *cells])
+    return (
+        "each column given the row's others: log-density (nats), error (share of wrong categories, RMSE of "
+        f"numbers in sds)\n{table(heads, lines)}"
+    )
 
 
 def _split(use: Any) -> str:

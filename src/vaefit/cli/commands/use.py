@@ -153,12 +153,13 @@ def decode(
 ) -> None:
     """Turn latents into rows: the decoder's mean for each.
 
-    A .png, .pdf or .svg shows them; a .npz or .npy holds them in the data's units. A table has the columns
-    mean_0, mean_1, ... (or z_0, ..., or as many columns of numbers as there are latents).
+    A .png, .pdf or .svg shows them; a .npz or .npy holds them in the data's units; a .csv, .tsv, .parquet or
+    .arrow is a table like the fitted one. LATENTS as a table have the columns mean_0, mean_1, ... (or z_0,
+    ..., or as many columns of numbers as there are latents).
     """
     from vaefit.cli import display, output
 
-    output.check_suffix(out, (".png", ".pdf", ".svg", ".npz", ".npy"))
+    output.check_suffix(out, (".png", ".pdf", ".svg", ".npz", ".npy", *output.TABLES))
     fitted = load_run(run, device, threads, display.choose(quiet))
     from vaefit import latents
 

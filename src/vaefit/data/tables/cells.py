@@ -103,7 +103,11 @@ class Cells(Transform):
 
     def row_log_jacobian(self, x: np.ndarray) -> np.ndarray:
         """log |dx/dv| of each row's continuous cells that are not missing, nats."""
-        total = np.zeros(len(x))
+        return self.cell_log_jacobian(x).sum(axis=1)
+
+    def cell_log_jacobian(self, x: np.ndarray) -> np.ndarray:
+        """log |dx/dv| of each cell (rows, D), nats; 0 of missing ones and of those that have masses."""
+        found = np.zeros(x.shape)
         for i, column in enumerate(self.columns):
             if not _has_density(column):
                 continue
@@ -111,8 +115,8 @@ class Cells(Transform):
             slopes = np.log(np.diff(s) / np.diff(v))
             cell = x[:, i].astype(np.float64)
             segment = np.clip(np.searchsorted(s, cell, side="right") - 1, 0, len(slopes) - 1)
-            total += np.where(np.isnan(cell), 0.0, slopes[segment])
-        return total
+            found[:, i] = np.where(np.isnan(cell), 0.0, slopes[segment])
+        return found
 
     def _forward(self, values: np.ndarray) -> np.ndarray:
         lines = [np.array(line).T for line in self.knots]
