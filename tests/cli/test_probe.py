@@ -97,7 +97,10 @@ MISTAKES = [
     (("x.npy", "--labels", "kind"), "--labels kind: expected 'folders', or a file of labels"),
     (("x.npy", "--labels", "short.npy"), "short.npy: expected a label for each of 90 rows, found 5"),
     (("all.npz", "--key", "x", "--labels", "z"), "called 'z', found x, y, x_test, y_test"),
-    (("rows.csv", "--labels", "b"), "expected at least 2 rows of every class|expected the column 'b'"),
+    (
+        ("rows.csv", "--labels", "b"),
+        "expected at least 2 rows of every class|expected the column 'b'|expected a number",
+    ),
     (("rows.csv", "--labels", "kind", "--per-class", "900"), "expected at least 900 rows of every class"),
     (("rows.csv", "--labels", "kind", "--per-class", "a"), "--per-class must be whole numbers"),
     (("rows.csv", "--labels", "kind", "--test", "7"), "test share between 0 and 1, found 7"),

@@ -34,7 +34,9 @@ def left_out(
 
     >>> from vaefit.assemble import build_model
     >>> from vaefit.settings import Settings
-    >>> model = build_model(Settings.of(latent_dim=2, likelihood="columns"), dim=2, key=jax.random.key(0))
+    >>> from vaefit.data import Variable
+    >>> settings, two = Settings.of(latent_dim=2, likelihood="columns"), (Variable("real"), Variable("real"))
+    >>> model = build_model(settings, dim=2, key=jax.random.key(0), variables=two)
     >>> log_density, guess = left_out(model, np.array([[1.0, np.nan]], np.float32), (0, 0), draws=5)
     >>> np.isnan(log_density).tolist(), np.isnan(guess).tolist()
     ([[False, True]], [[False, True]])

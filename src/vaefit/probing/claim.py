@@ -9,7 +9,7 @@ from jaxtyping import Int
 from vaefit import data
 from vaefit.data import Dataset
 from vaefit.display import Display, Silent
-from vaefit.errors import DataError, SettingsError, ShapeError
+from vaefit.errors import DataError, SettingsError
 from vaefit.probing.draws import at_most, curves, hold_out
 from vaefit.probing.features import features, fitted_rows
 from vaefit.probing.result import Probe
@@ -110,9 +110,9 @@ def _labelled(run: Run, rows: object, labels: Labels) -> Dataset:
 def _checked(run: Run, rows: Dataset) -> Dataset:
     try:
         return run.dataset(rows)
-    except ShapeError as problem:
+    except DataError as problem:
         if rows.columns and rows.dim + 1 == run.transform.dim:
-            raise ShapeError(f"{problem}; was the run fitted with the labels among its columns?") from None
+            raise DataError(f"{problem}; was the run fitted with the labels among its columns?") from None
         raise
 
 
