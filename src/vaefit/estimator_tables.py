@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from vaefit.data import Dataset, Schema, completed, is_frame
-from vaefit.data.tables import Column, decode
+from vaefit.data import Dataset, Schema, is_frame
+from vaefit.data.tables import Column, completed, decode
 from vaefit.data.tables.column import CODED
 
 Kind = Literal["polars", "pandas", "array"]
