@@ -5,7 +5,7 @@ from .dataset import Dataset
 from .read import read, read_labelled, with_labels
 from .split import split
 from .spread import spread
-from .tables import Column, Schema, completed, decode, write_table
+from .tables import Column, Schema, completed, write_table
 from .tables.table import is_frame
 from .transforms import Transform, Visit, transform_from_dict
 from .variable import Variable
@@ -21,7 +21,6 @@ __all__ = [
     "check_same",
     "choose_transform",
     "completed",
-    "decode",
     "is_frame",
     "read",
     "read_labelled",
