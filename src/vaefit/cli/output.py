@@ -12,7 +12,7 @@ import numpy as np
 
 from vaefit import data, figures, imputing, scoring, synthetic
 from vaefit.data import Dataset, Schema
-from vaefit.data.tables import decode
+from vaefit.data.tables import decode as cells_of
 from vaefit.errors import DataError, RunError, SettingsError
 from vaefit.folder import write_atomically
 from vaefit.probing import Probe
@@ -55,13 +55,13 @@ def read_for(
 ) -> Dataset:
     """Data read the way the fit read its own, unless told otherwise; with labels where asked for.
 
-    With `impute_missing` a table's columns that are not there are missing in every row.
+    With `impute_missing` a table's columns that are not there are missing in every row; so is one of labels.
     """
     read = data.read if labels is None else partial(data.read_labelled, labels=labels)
     schema = data.schema_of(fitted.transform)
-    of_table = (
-        {} if schema is None or labels is not None else {"schema": schema, "impute_missing": impute_missing}
-    )
+    # A column of labels is taken out of the rows: the encoder sees it as missing, and the person is told.
+    absent = impute_missing or labels is not None
+    of_table = {} if schema is None else {"schema": schema, "impute_missing": absent}
     dataset = read(
         path,
         include=include or (),
@@ -158,7 +158,7 @@ def write_imputed(
 
 def _with_ends(frame: "pl.DataFrame", found: imputing.Imputation, schema: Schema) -> "pl.DataFrame":
     """The ends of each cell's interval in columns beside it: NAME_low and NAME_high."""
-    low, high = (decode(ends, schema) for ends in (found.low, found.high))
+    low, high = (cells_of(ends, schema) for ends in (found.low, found.high))
     numbers = [column.name for column in schema.modelled if not column.categories]
     return frame.with_columns(
         *(low[name].alias(f"{name}_low") for name in numbers),
@@ -200,7 +200,7 @@ def write_decoded(fitted: Run, latents: np.ndarray, out: Path) -> dict[str, Any]
     """What the decoder makes of latents, as a picture, an array, or the cells of a table."""
     if out.suffix.lower() in TABLES:
         schema = synthetic.schema_of(fitted)
-        write_rows(decode(fitted.decode(latents), schema), schema, out)
+        write_rows(cells_of(fitted.decode(latents), schema), schema, out)
         return {"out": str(out), "n": len(latents)}
     rows = fitted.decode(latents)
     if out.suffix.lower() == ".npz":
