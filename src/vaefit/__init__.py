@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from vaefit.estimator import VAE
     from vaefit.evaluating import Evaluation, evaluate
     from vaefit.fitting import fit
+    from vaefit.imputing import Imputation, impute
     from vaefit.probing import Probe, probe
     from vaefit.run import Reconstruction, Run, load
+    from vaefit.scoring import Scores, score
+    from vaefit.synthetic import sample_rows
 
 __version__ = "0.1.0"
 
@@ -45,11 +48,16 @@ _HOMES = {
     "Finding": "doctor",
     "examine": "doctor",
     "fit": "fitting",
+    "Imputation": "imputing",
+    "impute": "imputing",
     "Probe": "probing",
     "probe": "probing",
     "Reconstruction": "run",
     "Run": "run",
     "load": "run",
+    "Scores": "scoring",
+    "score": "scoring",
+    "sample_rows": "synthetic",
 }
 
 __all__ = [
@@ -60,10 +68,12 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Finding",
+    "Imputation",
     "Probe",
     "Reconstruction",
     "Run",
     "RunError",
+    "Scores",
     "SettingsError",
     "ShapeError",
     "TrainingError",
@@ -73,9 +83,12 @@ __all__ = [
     "evaluate",
     "examine",
     "fit",
+    "impute",
     "load",
     "probe",
     "read",
+    "sample_rows",
+    "score",
     "selfcheck",
 ]
 

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from vaefit.column_types import parse_types
-from vaefit.data import Dataset
+from vaefit.data import Dataset, of_cells
 from vaefit.data.tables import Table
 from vaefit.estimator_parameters import Parameters
 from vaefit.estimator_tables import Form, wants_table
@@ -77,8 +77,7 @@ class TakesRows(Parameters):
 
     def _dataset(self, rows: Rows) -> Dataset:
         if isinstance(rows, Table):
-            # The fitted columns say what its cells are: nothing is inferred of them.
-            return Dataset(np.empty((rows.n, 0)), (0,), source=rows.source, table=rows)
+            return of_cells(rows, rows.source)
         names = getattr(self, "feature_names_in_", None)
         return Dataset.from_array(
             rows.reshape(len(rows), *self._shape),

@@ -50,6 +50,14 @@ def impute(
         DataError: the rows do not suit the run.
 
     Source: Mattei & Frellsen 2019, arXiv:1812.02633.
+
+    >>> import polars as pl
+    >>> from vaefit import fit, impute
+    >>> table = pl.DataFrame({"x": [0.5, 1.5, None, 2.25] * 10, "kind": ["a", "b", "a", None] * 10})
+    >>> run = fit(table, epochs=1, latent_dim=1, encoder_layers=(), decoder_layers=())
+    >>> found = impute(run, table.head(4), multiple=2, draws=50)
+    >>> found.missing.sum(axis=0).tolist(), found.completed.shape, bool(np.isnan(found.best).any())
+    ([1, 1], (2, 4, 2), False)
     """
     if not run.model.likelihood.typed:
         raise SettingsError(

@@ -126,7 +126,7 @@ class Run:
         return self._to_data(generate.decode(self.model, np.asarray(z, np.float32)))
 
     def dataset(self, rows: object) -> Dataset:
-        """Rows given as an array, a path or a data set, checked against those fitted.
+        """Rows given as an array, a frame, a path or a data set, checked against those fitted.
 
         Raises:
             ShapeError: they have another size.
@@ -136,7 +136,7 @@ class Run:
                 rows, size=self.image_size if self.settings.size else None, grayscale=self.grayscale
             )
         if not isinstance(rows, Dataset):
-            rows = Dataset.from_array(rows)
+            rows = data.of_cells(rows) if self.transform.variables else data.of_numbers(rows)
         return data.as_fitted(rows, self.transform)
 
     def inputs(self, rows: object) -> Float[np.ndarray, "rows variables"]:

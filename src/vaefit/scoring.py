@@ -49,6 +49,14 @@ def score(
     Raises:
         SettingsError: the likelihood is no density of x, or one that takes no missing cells is to explain.
         DataError: the rows do not suit the run.
+
+    >>> import polars as pl
+    >>> from vaefit import fit, score
+    >>> table = pl.DataFrame({"x": [0.5, 1.5, None, 2.25] * 10, "kind": ["a", "b", "a", None] * 10})
+    >>> run = fit(table, epochs=1, latent_dim=1, encoder_layers=(), decoder_layers=())
+    >>> found = score(run, table.head(4), draws=50, explain=True)
+    >>> found.score.shape, found.explained.shape, found.percentile is None
+    ((4,), (4, 2), True)
     """
     display = display or Silent()
     if why := why_undefined(run.model):

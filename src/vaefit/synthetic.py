@@ -59,6 +59,14 @@ def sample_rows(
     Raises:
         SettingsError: the run is not of a table, or a condition cannot be understood or met by any value.
         DataError: rows that meet the conditions are too rare.
+
+    >>> import polars as pl
+    >>> from vaefit import fit, sample_rows
+    >>> table = pl.DataFrame({"x": [0.5, 1.5, None, 2.25] * 10, "kind": ["a", "b", "a", None] * 10})
+    >>> run = fit(table, epochs=1, latent_dim=1, encoder_layers=(), decoder_layers=())
+    >>> new = sample_rows(run, 5, where=["kind=b"])
+    >>> new.columns, new["kind"].unique().to_list()
+    (['x', 'kind'], ['b'])
     """
     schema = schema_of(run)
     conditions = [parse_condition(text, schema) for text in where]

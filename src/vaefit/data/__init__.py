@@ -5,7 +5,7 @@ from .dataset import Dataset
 from .read import read, read_labelled, with_labels
 from .split import split
 from .spread import spread
-from .tables import Column, Schema, completed, write_table
+from .tables import Column, Schema, completed, of_cells, of_numbers, write_table
 from .tables.table import is_frame
 from .transforms import Transform, Visit, transform_from_dict
 from .variable import Variable
@@ -22,6 +22,8 @@ __all__ = [
     "choose_transform",
     "completed",
     "is_frame",
+    "of_cells",
+    "of_numbers",
     "read",
     "read_labelled",
     "schema_of",

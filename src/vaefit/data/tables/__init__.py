@@ -5,7 +5,7 @@ from .coding import completed, decode, encode, into_support, number_of
 from .column import Column, ColumnType, Schema
 from .files import read_binary_table, read_text_table, write_table
 from .infer import infer
-from .modelling import dataset_of, recode
+from .modelling import dataset_of, of_cells, of_numbers, recode
 from .table import Table, is_frame
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "into_support",
     "is_frame",
     "number_of",
+    "of_cells",
+    "of_numbers",
     "read_binary_table",
     "read_text_table",
     "recode",

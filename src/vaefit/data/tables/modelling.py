@@ -16,7 +16,7 @@ from .column import LEFT_OUT, Column, Schema
 from .infer import infer
 from .numbers import all_observed
 from .numeric import PLACE_NAME
-from .table import Table
+from .table import Table, is_frame
 
 NAMED_UP_TO = 20
 
@@ -34,6 +34,26 @@ def dataset_of(
     _require_cells(table)
     schema = infer(table, types)
     return _dataset(table, schema, labels, tuple(_described(schema)))
+
+
+def of_cells(rows: object, source: str = "table") -> Dataset:
+    """Cells alone, of which nothing is inferred: for `recode`, whose schema says what they are.
+
+    Raises: DataError, ShapeError where there is no table.
+    """
+    if isinstance(rows, Table) or is_frame(rows):
+        table = Table.of(rows, source=source)
+        return Dataset(np.empty((table.n, 0)), (0,), source=source, table=table)
+    array = rows if isinstance(rows, np.ndarray) else np.asarray(rows, object)
+    return Dataset(array, array.shape[1:], source=source)
+
+
+def of_numbers(rows: object) -> Dataset:
+    """A frame's or an array's columns, for a model of plain numbers.
+
+    Raises: DataError, ShapeError where they are none.
+    """
+    return Dataset.from_table(rows) if is_frame(rows) else Dataset.from_array(rows)
 
 
 def recode(dataset: Dataset, schema: Schema, *, impute_missing: bool = False) -> Dataset:
