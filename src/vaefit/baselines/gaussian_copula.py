@@ -134,7 +134,7 @@ class GaussianCopula(TypedBaseline):
 
 
 def _score(u: np.ndarray) -> np.ndarray:
-    return ndtri(np.clip(u, _NEAR, 1 - _NEAR))
+    return np.asarray(ndtri(np.clip(u, _NEAR, 1 - _NEAR)))
 
 
 def _scores(values: np.ndarray, marginals: tuple[Marginal, ...]) -> tuple[np.ndarray, np.ndarray]:

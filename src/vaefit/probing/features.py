@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from sklearn.decomposition import PCA
@@ -10,6 +11,7 @@ from sklearn.decomposition import PCA
 from vaefit.data import Dataset
 from vaefit.display import Silent
 from vaefit.errors import VaefitError
+from vaefit.networks import shown
 from vaefit.reading import own_rows
 from vaefit.run import Run
 
@@ -32,12 +34,12 @@ def features(run: Run, rows: Dataset, test: Dataset, unlabelled: Dataset, seed: 
     for each draw. Columns are centred and scaled by the mean and sd of `rows`, whose labels play no part.
     """
     means = Sides(run.encode(rows)[0], run.encode(test)[0])
-    inputs = Sides(run.inputs(rows), run.inputs(test))
+    inputs = Sides(_numbers(run, rows), _numbers(run, test))
     raw, size = standardised(inputs), means.rows.shape[1]
     return {
         "vae": _always(standardised(means)),
         "raw": _always(raw),
-        "pca": _always(standardised(_pca(inputs, run.inputs(unlabelled), size))),
+        "pca": _always(standardised(_pca(inputs, _numbers(run, unlabelled), size))),
         "random": lambda draw: standardised(_random(raw, size, np.random.default_rng([seed, draw]))),
     }
 
@@ -58,6 +60,13 @@ def fitted_rows(run: Run) -> Dataset | None:
     except VaefitError:
         return None
     return train if train.n == run.source.get("rows") else None
+
+
+def _numbers(run: Run, rows: Dataset) -> Float[np.ndarray, "n numbers"]:
+    """The inputs; of typed columns what encoders are shown: categories one by one, and what is missing."""
+    x = jnp.asarray(run.inputs(rows))
+    variables = run.transform.variables
+    return np.asarray(shown(x, ~jnp.isnan(x), variables) if variables else x)
 
 
 def _always(sides: Sides) -> Feature:
