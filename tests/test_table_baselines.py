@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from vaefit.baselines import TypedBaseline
 from vaefit.baselines.gaussian_copula import GaussianCopula
 from vaefit.baselines.independent_columns import IndependentColumns
 from vaefit.data import Column
@@ -19,7 +20,7 @@ def gaussian(n: int, seed: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def copula() -> GaussianCopula:
+def copula() -> TypedBaseline:
     return GaussianCopula.fit(gaussian(5000, 0), REAL, 0)
 
 

@@ -55,12 +55,12 @@ def read_for(
 ) -> Dataset:
     """Data read the way the fit read its own, unless told otherwise; with labels where asked for.
 
-    With `impute_missing` a table's columns that are not there are missing in every row; so is one of labels.
+    With `impute_missing` a table's columns that are not there are missing in every row.
     """
     read = data.read if labels is None else partial(data.read_labelled, labels=labels)
     schema = data.schema_of(fitted.transform)
     of_table = (
-        {} if schema is None else {"schema": schema, "impute_missing": impute_missing or labels is not None}
+        {} if schema is None or labels is not None else {"schema": schema, "impute_missing": impute_missing}
     )
     dataset = read(
         path,
