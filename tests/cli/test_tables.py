@@ -176,7 +176,8 @@ def test_labels_beside_the_fitted_columns_are_probed(vaefit, run, tables):
     said = vaefit("probe", run, probed, "--labels", "tall", *how)
     assert said.code == 0 and said.json["run"] == str(run), said.err
     refused(
-        vaefit("probe", run, probed, "--labels", "children", *how, "--quiet"), "children", "among its columns"
+        vaefit("probe", run, probed, "--labels", "children", *how, "--quiet"),
+        "expected the column 'children'",
     )
 
 
