@@ -20,7 +20,7 @@ from vaefit.networks import shown
 from vaefit.run import Run
 
 CELLS, FEWEST, MOST = 20_000, 100, 1000
-DRAWS = 200
+DRAWS = 400
 
 
 @dataclass(frozen=True)

@@ -81,14 +81,14 @@ def test_columns_that_say_nothing_of_each_other_add_up_to_the_row(vaefit, run, t
 
 
 def test_a_column_given_the_others_is_what_score_explains(vaefit, run, tables):
-    """Two estimates of log p(cell | others): draws shared, and a difference of two log-likelihoods."""
+    """Two estimates of log p(cell | others): of common draws, and a difference of two log-likelihoods."""
     columns = vaefit("evaluate", run, tables / "test.csv", "--samples", "100", "--json").json["columns"]
-    how = ("--explain", "--samples", "400", "--out", tables / "parts.csv", "--quiet")
+    how = ("--explain", "--samples", "2000", "--out", tables / "parts.csv", "--quiet")
     assert vaefit("score", run, tables / "test.csv", *how).code == 0
     parts = pl.read_csv(tables / "parts.csv")
     for name, column in columns.items():
         explained = parts[f"score_{name}"].to_numpy().astype(float)
-        assert column["log_likelihood"] == pytest.approx(-np.nanmean(explained), abs=0.05)
+        assert column["log_likelihood"] == pytest.approx(-np.nanmean(explained), abs=0.06)
 
 
 def test_sampled_rows_are_rows_of_the_table(vaefit, run, tables):
