@@ -14,12 +14,13 @@ from vaefit.data import Column, Dataset, Schema, spread
 from vaefit.data.tables import Cells
 from vaefit.display import Display
 from vaefit.errors import VaefitError
-from vaefit.evaluation import left_out, visited
+from vaefit.evaluation import visited
+from vaefit.evaluation.left_out import left_out
 from vaefit.networks import shown
 from vaefit.run import Run
 
 CELLS, FEWEST, MOST = 20_000, 100, 1000
-DRAWS = 200
+DRAWS = 400
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,17 @@ def test_columns_that_say_nothing_of_each_other_add_up_to_the_row(vaefit, run, t
     assert whole / found["n"] == pytest.approx(found["baselines"][name]["log_likelihood"], abs=1e-6)
 
 
+def test_a_column_given_the_others_is_what_score_explains(vaefit, run, tables):
+    """Two estimates of log p(cell | others): of common draws, and a difference of two log-likelihoods."""
+    columns = vaefit("evaluate", run, tables / "test.csv", "--samples", "100", "--json").json["columns"]
+    how = ("--explain", "--samples", "2000", "--out", tables / "parts.csv", "--quiet")
+    assert vaefit("score", run, tables / "test.csv", *how).code == 0
+    parts = pl.read_csv(tables / "parts.csv")
+    for name, column in columns.items():
+        explained = parts[f"score_{name}"].to_numpy().astype(float)
+        assert column["log_likelihood"] == pytest.approx(-np.nanmean(explained), abs=0.06)
+
+
 def test_sampled_rows_are_rows_of_the_table(vaefit, run, tables):
     out = tables / "new.csv"
     assert vaefit("sample", run, "-n", "200", "--out", out).code == 0
@@ -167,14 +178,18 @@ def test_reconstructions_are_arrays_and_no_pictures(vaefit, run, tables):
     refused(vaefit("sample", run, "-n", "3", "--out", tables / "no.png"), "no picture")
 
 
-def test_labels_of_a_column_are_probed(vaefit, run, tables):
-    probed = tables / "labelled.csv"
-    probed.write_text(people(120, 3, missing=0.0))
-    how = ("--labels", "smoker", "--per-class", "5", "--draws", "2", "--json")
-    said = vaefit("probe", run, probed, *how)
-    assert said.code == 0, said.err
-    # The labels are no input: that column is missing in every row.
-    assert "smoker" in said.err and "missing in every row" in said.err
+def test_labels_beside_the_fitted_columns_are_probed(vaefit, run, tables):
+    """Also where cells are missing; a fitted column is refused as labels: the latents know it."""
+    probed, how = tables / "labelled.csv", ("--per-class", "5", "--draws", "2", "--json")
+    lines = people(120, 3).splitlines()
+    tall = ["tall", *("yes" if i % 3 else "no" for i in range(120))]
+    probed.write_text("".join(f"{line},{label}\n" for line, label in zip(lines, tall, strict=True)))
+    said = vaefit("probe", run, probed, "--labels", "tall", *how)
+    assert said.code == 0 and said.json["run"] == str(run), said.err
+    refused(
+        vaefit("probe", run, probed, "--labels", "children", *how, "--quiet"),
+        "expected the column 'children'",
+    )
 
 
 def test_the_run_goes_on_and_others_begin_with_it(vaefit, run, tables):

@@ -7,7 +7,6 @@ from vaefit.evaluation.conditional import completions
 from vaefit.evaluation.coverage import coverage, reconstruction_mse, why_no_intervals
 from vaefit.evaluation.importance import Likelihoods, importance_sample, why_undefined
 from vaefit.evaluation.latents import LatentUse, latent_use
-from vaefit.evaluation.left_out import left_out
 from vaefit.evaluation.visit import visited
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "coverage",
     "importance_sample",
     "latent_use",
-    "left_out",
     "reconstruction_mse",
     "simulate",
     "visited",
