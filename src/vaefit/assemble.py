@@ -100,6 +100,7 @@ def build_plan(settings: Settings, transform: Transform) -> Plan:
         final_rate=settings.final_rate,
         visit=TrainingVisit(transform.visit, transform.shape if settings.mirror else None),
         log_jacobian=transform.row_log_jacobian,
+        jacobian_varies=bool(transform.variables),
     )
 
 

@@ -13,8 +13,8 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, DensityMixin, Transfor
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from vaefit import fitting, imputing, run
-from vaefit.data import Schema, as_fitted, is_frame
+from vaefit import data, fitting, imputing, run
+from vaefit.data import as_fitted, is_frame
 from vaefit.data.tables import Table
 from vaefit.display import Display, Lines, Silent
 from vaefit.estimator_rows import TakesRows, head_of
@@ -198,7 +198,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Takes
         found = run.load(folder)
         given = {n: v for n, v in found.settings.given().items() if n in options() and n != "seed"}
         made = cls(random_state=found.settings.seed, **given)
-        schema: Schema | None = getattr(found.transform, "schema", None)
+        schema = data.schema_of(found.transform)
         made._form = None if schema is None else Form(found.source.get("form", "polars"))
         shape = found.transform.shape if schema is None else (len(schema.columns),)
         made._shape = tuple(found.source.get("array_shape", shape))

@@ -14,8 +14,6 @@ from vaefit.errors import SettingsError
 from vaefit.evaluation import completions
 from vaefit.run import Run
 
-DISCRETE = ("binary", "ordinal", "categorical")
-
 
 @dataclass(frozen=True, eq=False)
 class Imputation:
@@ -71,7 +69,7 @@ def impute(
     display = display or Silent()
     dataset = run.dataset(rows)
     x, values = run.inputs(dataset), dataset.values.astype(np.float64)
-    missing = np.isnan(values)
+    missing, variables = np.isnan(values), run.transform.variables
     best, low, high = values.copy(), values.copy(), values.copy()
     completed = np.repeat(values[None], multiple, axis=0)
     some = np.flatnonzero(missing.any(axis=1))
@@ -84,15 +82,17 @@ def impute(
         for column in np.flatnonzero(missing[at].any(axis=0)):
             holes = at[missing[at, column]]
             there = cells[:, missing[at, column], column]
-            found = _summary(there, run.transform.variables[column].kind, level)
+            found = _summary(there, variables[column], level)
             best[holes, column], low[holes, column], high[holes, column] = found
     return Imputation(best, low, high, completed, missing)
 
 
-def _summary(drawn: Float[np.ndarray, "draws cells"], kind: str, level: float) -> tuple[Any, Any, Any]:
+def _summary(
+    drawn: Float[np.ndarray, "draws cells"], variable: Variable, level: float
+) -> tuple[Any, Any, Any]:
     """Mean or mode, and the ends of the central interval, of each cell's draws."""
-    best = _centre(drawn, kind)
-    if kind in DISCRETE:
+    best = _centre(drawn, variable)
+    if variable.levels:
         return best, best, best
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return best, low, high
@@ -107,11 +107,11 @@ def centres(
     >>> centres(drawn, [Variable("real"), Variable("ordinal", 3)])
     array([[3., 2.]])
     """
-    found = [_centre(drawn[..., at], variable.kind) for at, variable in enumerate(variables)]
+    found = [_centre(drawn[..., at], variable) for at, variable in enumerate(variables)]
     return np.stack(found, axis=-1)
 
 
-def _centre(drawn: Float[np.ndarray, "draws cells"], kind: str) -> Float[np.ndarray, " cells"]:
-    if kind not in DISCRETE:
+def _centre(drawn: Float[np.ndarray, "draws cells"], variable: Variable) -> Float[np.ndarray, " cells"]:
+    if not variable.levels:
         return drawn.mean(axis=0, dtype=np.float64)
     return np.array([np.bincount(cell).argmax() for cell in drawn.astype(np.int64).T], np.float64)

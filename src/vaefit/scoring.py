@@ -67,15 +67,19 @@ def score(
             "missing cells; fit a table (likelihood columns)"
         )
     dataset = run.dataset(rows)
-    found, error = _log_likelihood(run, dataset, draws, seed, display, "scoring")
-    explained = _explained(run, dataset, found, draws, seed, display) if explain else None
+    x = _seen(run, dataset, seed)
+    found, error = _log_likelihood(run, x, draws, seed, display, "scoring")
+    explained = _explained(run, x, found, draws, seed, display) if explain else None
     return Scores(-found, error, _percentiles(run, found, draws, seed, display), explained)
 
 
+def _seen(run: Run, dataset: Dataset, seed: int) -> Float[np.ndarray, "rows variables"]:
+    return visited(run.transform.forward(dataset.values), run.transform.visit, seed)
+
+
 def _log_likelihood(
-    run: Run, dataset: Dataset, draws: int, seed: int, display: Display, what: str
+    run: Run, x: Float[np.ndarray, "rows variables"], draws: int, seed: int, display: Display, what: str
 ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
-    x = visited(run.transform.forward(dataset.values), run.transform.visit, seed)
     found = importance_sample(run.model, x, draws=draws, seed=seed, progress=partial(display.working, what))
     error = np.sqrt(np.maximum(1 / found.effective_draws - 1 / draws, 0.0))
     return found.log_likelihood + run.transform.row_log_jacobian(x), error
@@ -90,16 +94,19 @@ def _percentiles(
         display.notice(f"no percentiles, as the run's training rows cannot be read: {problem}")
         return None
     some = train.take(spread(train.n, MOST_TRAINING_ROWS))
-    there = np.sort(_log_likelihood(run, some, draws, seed, display, "training rows")[0])
+    there = np.sort(_log_likelihood(run, _seen(run, some, seed), draws, seed, display, "training rows")[0])
     less_odd = len(there) - np.searchsorted(there, log_likelihood, side="right")
     return 100 * less_odd / len(there)
 
 
 def _explained(
-    run: Run, dataset: Dataset, whole: np.ndarray, draws: int, seed: int, display: Display
+    run: Run,
+    x: Float[np.ndarray, "rows variables"],
+    whole: np.ndarray,
+    draws: int,
+    seed: int,
+    display: Display,
 ) -> Float[np.ndarray, "rows variables"]:
-    transform = run.transform
-    x = visited(transform.forward(dataset.values), transform.visit, seed)
     found = np.full(x.shape, np.nan)
     for column in range(x.shape[1]):
         display.working("explaining", column, x.shape[1])
@@ -107,7 +114,7 @@ def _explained(
         without[:, column] = np.nan
         part = importance_sample(run.model, without, draws=draws, seed=seed).log_likelihood
         there = ~np.isnan(x[:, column])
-        rest = part + transform.row_log_jacobian(without)
+        rest = part + run.transform.row_log_jacobian(without)
         found[there, column] = (rest - whole)[there]
     display.working("explaining", x.shape[1], x.shape[1])
     return found

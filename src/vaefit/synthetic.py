@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from vaefit import data, generate
 from vaefit.data.tables import Column, Schema, decode, into_support, number_of
+from vaefit.data.tables.column import CODED
 from vaefit.display import Display, Silent
 from vaefit.errors import DataError, SettingsError
 from vaefit.options import unknown
@@ -21,17 +22,16 @@ if TYPE_CHECKING:
 BATCH = 8192
 # Rows drawn, at most, before a condition is called too rare.
 MOST_DRAWN = 4_000_000
-CODED = ("binary", "ordinal", "categorical")
-_CONDITION = re.compile(r"^(?P<name>.+?)\s*(?P<sign><=|>=|!=|==|=|<|>)\s*(?P<value>.+)$")
 _SIGNS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
-    "=": np.equal,
-    "==": np.equal,
-    "!=": np.not_equal,
-    "<": np.less,
+    # Longer ones first: <= begins with <.
     "<=": np.less_equal,
-    ">": np.greater,
     ">=": np.greater_equal,
+    "!=": np.not_equal,
+    "=": np.equal,
+    "<": np.less,
+    ">": np.greater,
 }
+_CONDITION = re.compile(rf"^(?P<name>.+?)\s*(?P<sign>{'|'.join(_SIGNS)})\s*(?P<value>.+)$")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _split(text: str, schema: Schema) -> tuple[str, str, str] | None:
     """Name, sign and value; a known name at the start is taken whole, whatever signs it has."""
     for column in sorted(schema.modelled, key=lambda c: -len(c.name)):
         rest = text[len(column.name) :].lstrip()
-        sign = next((s for s in ("<=", ">=", "!=", "=", "<", ">") if rest.startswith(s)), None)
+        sign = next((s for s in _SIGNS if rest.startswith(s)), None)
         if text.startswith(column.name) and sign:
             return column.name, sign, rest[len(sign) :].strip()
     match = _CONDITION.match(text)
@@ -126,7 +126,7 @@ def _value(column: Column, sign: str, value: str, text: str) -> float:
 
 
 def _code(column: Column, sign: str, value: str, text: str) -> float:
-    if sign not in ("=", "==", "!=") and column.type != "ordinal":
+    if sign not in ("=", "!=") and column.type != "ordinal":
         raise SettingsError(
             f"--where {text!r}: the categories of {column.name} have no order; use {column.name}=VALUE"
         )
@@ -161,8 +161,8 @@ def draw_values(run: Run, n: int, seed: int) -> Float[np.ndarray, "n variables"]
     """Draws of p(x) in the table's own numbers and codes, within what was seen in fitting."""
     x = generate.sample(run.model, n, seed=seed, dropout=run.settings.generate_with_dropout, noise=True)
     values = run.transform.inverse(x)
-    low = np.array([column.low for column in schema_of(run).modelled])
-    high = np.array([column.high for column in schema_of(run).modelled])
-    numbers = np.array([column.type not in CODED for column in schema_of(run).modelled])
+    columns = schema_of(run).modelled
+    low, high = (np.array([getattr(column, end) for column in columns]) for end in ("low", "high"))
+    numbers = np.array([column.type not in CODED for column in columns])
     # Tails of the families go on where the data never were: a table of people of 180 years helps nobody.
     return np.where(numbers, np.clip(values, low, high), values)

@@ -87,16 +87,15 @@ class Cells(Transform):
         return self._visited
 
     def _visited(self, x: Any, u: Any) -> Any:
-        at = [i for i, column in enumerate(self.columns) if _dequantised(column)]
         # NumPy's arrays or JAX's: the first come from evaluation, the second from the training loop.
         xp = x.__array_namespace__()
         u = xp.broadcast_to(u, x.shape)
         seen = []
-        for i in range(self.dim):
+        for i, column in enumerate(self.columns):
             cell = x[..., i]
-            if i in at:
+            if _dequantised(column):
                 v, s = np.array(self.knots[i], np.float32).T
-                step = np.float32(self.columns[i].step)
+                step = np.float32(column.step)
                 cell = _through(_through(cell, s, v, xp) + step * (u[..., i] - 0.5), v, s, xp)
             seen.append(cell)
         return xp.stack(seen, axis=-1).astype(x.dtype)
