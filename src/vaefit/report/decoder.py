@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -19,7 +19,7 @@ from vaefit.run import Run
 # Bytes of a page's text that weights may take.
 MOST_BYTES = 4_000_000
 # Half precision is kept where what it changes stays below this, in network units (relative to large ones).
-CLOSE = 4e-4
+CLOSE = 8e-4
 # Smaller matrices are not worth a loss of precision.
 LARGE = 4096
 MOST_CHECKED = 64
@@ -35,7 +35,7 @@ def payload(run: Run, means: Float[np.ndarray, "rows latent"]) -> dict[str, Any]
     """The decoder for `VaefitDecoder` of `assets/decoder.js`, ready for JSON.
 
     Latent vectors at and around the posterior `means` are decoded to find whether half precision will do:
-    it is kept where mean and sd change by less than 4e-4 in network units; `error` is how much they do.
+    it is kept where mean and sd change by less than 8e-4 in network units; `error` is how much they do.
 
     Raises:
         CannotLower: a part computes what pages cannot, or the weights are more than 4 MB.
@@ -46,28 +46,52 @@ def payload(run: Run, means: Float[np.ndarray, "rows latent"]) -> dict[str, Any]
     >>> len(made["program"]["sizes"]) > 10, made["half"]
     (True, False)
     """
-    flat = flatten(lambda z: _decoded(run.model, z), run.model.posterior.latent_dim)
+    flat = flatten(lambda z: _outputs(run.model, z), run.model.posterior.latent_dim)
     steps = lower(flat)
     z = _tried(means)
     half, error = _precision(flat, steps, z)
     return {
-        "program": _program(steps, half) | {"outputs": _outputs(run.model, steps)},
+        "program": _program(steps, half) | {"outputs": _places(run.model, steps)},
         "units": _units(run.transform),
         "half": half,
         "error": error,
     }
 
 
-def _decoded(model: VAE, z: Float[Array, " latent"]) -> list[Array]:
+class Decoded(NamedTuple):
+    """p(x|z) of some latent vectors in the data's units.
+
+    `sd` is None where the likelihood has none for a single z; `chances` are those of the categories of every
+    column that has some, one column after the other, None where there are none.
+    """
+
+    mean: Float[np.ndarray, "rows variables"]
+    sd: Float[np.ndarray, "rows variables"] | None
+    chances: Float[np.ndarray, "rows categories"] | None
+
+
+def decoded(run: Run, z: Float[np.ndarray, "rows latent"]) -> Decoded:
+    """What `VaefitDecoder` computes, from the model itself: for decoders that no page can hold."""
+    found = iter(jax.device_get(_jitted(run.model, jnp.asarray(z, jnp.float32))))
+    mean = run.transform.inverse(next(found))
+    sd = run.transform.inverse_scale(next(found)) if has_sd(run.model) else None
+    return Decoded(mean, sd, next(found, None))
+
+
+@eqx.filter_jit
+def _jitted(model: VAE, z: Float[Array, "rows latent"]) -> list[Array]:
+    return _outputs(model, z)
+
+
+def _outputs(model: VAE, z: Float[Array, "*rows latent"]) -> list[Array]:
     """Mean of p(x|z), and where there are any its sd and the chances of categories."""
     output = model.decoder(z).output
     found = [model.likelihood.location(output)]
     if has_sd(model):
         variance = jnp.asarray(model.likelihood(output).variance)
         found.append(jnp.broadcast_to(jnp.sqrt(variance), found[0].shape))
-    if isinstance(model.likelihood, Columns):
-        chances = model.likelihood.chances(output)
-        found += [jnp.concatenate(list(chances.values()))] if chances else []
+    if isinstance(model.likelihood, Columns) and (chances := model.likelihood.chances(output)):
+        found.append(jnp.concatenate(list(chances.values()), axis=-1))
     return found
 
 
@@ -82,7 +106,8 @@ def has_sd(model: VAE) -> bool:
         return False
 
 
-def _outputs(model: VAE, steps: Steps) -> dict[str, int | None]:
+def _places(model: VAE, steps: Steps) -> dict[str, int | None]:
+    """Where among a program's values its results are."""
     numbers = dict(zip(sorted(steps.sizes), range(len(steps.sizes)), strict=True))
     found = [numbers[number] for number in steps.outputs]
     mean, rest = found[0], found[1:]
