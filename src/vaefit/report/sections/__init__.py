@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 from vaefit.report.facts import Facts
 from vaefit.report.section import Section
-from vaefit.report.sections import curves, verdict
+from vaefit.report.sections import curves, decoder, latent_map, verdict
 
 SECTIONS: tuple[Callable[[Facts], Section | None], ...] = (
     verdict.section,
     curves.section,
+    latent_map.section,
+    decoder.section,
 )
 
 
