@@ -71,7 +71,7 @@ def reconstructions(found: Reconstruction, transform: Transform, path: Path) -> 
         return _profiles(found, transform, path)
     shown = found.samples[:, :MOST_SAMPLES]
     tiles = np.concatenate([found.input[:, None], found.mean[:, None], shown], axis=1)
-    mosaic = _mosaic(_to_grey_levels(tiles, transform, found.input))
+    mosaic = _mosaic(to_grey_levels(tiles, transform, found.input))
     titles = {
         0: "input",
         1: "mean",
@@ -92,7 +92,7 @@ def samples(rows: Float[np.ndarray, "rows *shape"], transform: Transform, path: 
         return _distributions(rows, transform, path)
     columns = math.ceil(math.sqrt(len(rows)))
     lines = -(-len(rows) // columns)
-    tiles = _to_grey_levels(rows, transform, rows)
+    tiles = to_grey_levels(rows, transform, rows)
     blank = np.full((lines * columns - len(rows), *tiles.shape[1:]), 255, np.uint8)
     grid = np.concatenate([tiles, blank]).reshape(lines, columns, *tiles.shape[1:])
     return _save(_picture(_mosaic(grid), columns, {}), path)
@@ -188,17 +188,26 @@ def _learning_rate(axes: Any, points: Points) -> None:
 
 
 def _limit_to_settled(axes: Any, points: Points) -> None:
-    """Leave out the first epochs and single spikes where they would dwarf everything else."""
+    limits = settled_limits(points)
+    if limits is not None:
+        axes.set_ylim(*limits)
+
+
+def settled_limits(points: Points) -> tuple[float, float] | None:
+    """Limits that leave out the first epochs and single spikes where they would dwarf everything else."""
     finite = [(epoch, value) for epoch, value in points if np.isfinite(value)]
     last = max((epoch for epoch, _ in finite), default=0)
     settled = [value for epoch, value in finite if epoch >= 0.1 * last]
     if last < 10:
-        return
+        return None
     low, high = np.quantile(settled, [0.02, 0.98])
     everything = [value for _, value in finite]
     span = max(high - low, 1e-9)
-    if max(everything) - min(everything) > 2 * span:
-        axes.set_ylim(max(min(everything), low - span / 4), min(max(everything), high + span / 4) + span / 20)
+    if max(everything) - min(everything) <= 2 * span:
+        return None
+    return float(max(min(everything), low - span / 4)), float(
+        min(max(everything), high + span / 4) + span / 20
+    )
 
 
 def grey_range(transform: Transform, reference: np.ndarray) -> tuple[float, float]:
@@ -211,7 +220,7 @@ def grey_range(transform: Transform, reference: np.ndarray) -> tuple[float, floa
     return float(reference.min()), float(reference.max())
 
 
-def _to_grey_levels(
+def to_grey_levels(
     tiles: np.ndarray, transform: Transform, reference: np.ndarray
 ) -> UInt8[np.ndarray, "..."]:
     """Values as 0..255 for the eye."""

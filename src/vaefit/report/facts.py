@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from vaefit import doctor
+from vaefit import doctor, generate
 from vaefit.data import Dataset, Schema, schema_of, spread
 from vaefit.display import Display, Silent
 from vaefit.doctor.evidence import Evidence
@@ -16,6 +16,7 @@ from vaefit.evaluation import Evaluator, LatentUse
 from vaefit.reading import held_against
 from vaefit.run import Reconstruction, Run
 from vaefit.scores import Evaluation
+from vaefit.synthetic import draw_values
 from vaefit.train import Trainer
 
 # Rows that are evaluated, and training rows that are encoded and looked through for neighbours; evenly spread.
@@ -23,6 +24,8 @@ MOST_EVALUATED, MOST_TRAINING = 1000, 5000
 # Draws of q(z|x) a row for the log-likelihood; fewer where the page is made at the end of a fit.
 DRAWS, QUICK_DRAWS = 1000, 100
 SHOWN, EXTREME = 8, 4  # typical rows, and as many best and worst ones
+SAMPLES, TABLE_SAMPLES = 48, 2000
+CELL_DRAWS = 200
 
 
 class Latents(NamedTuple):
@@ -230,6 +233,44 @@ class Facts:
         assert self.rows is not None
         make = partial(self.run.reconstruct, samples=10, seed=self.seed)
         return {kind: make(self.rows.take(which)) for kind, which in self.chosen.items() if len(which)}
+
+    @cached_property
+    def _drawn(self) -> Float[np.ndarray, "draws shown variables"]:
+        assert self.rows is not None
+        shown = self.rows.take(np.concatenate(list(self.chosen.values())))
+        found = generate.reconstruct(
+            self.run.model,
+            self.run.inputs(shown),
+            samples=CELL_DRAWS,
+            seed=self.seed,
+            dropout=self.run.settings.generate_with_dropout,
+            noise=not self.run.model.likelihood.joint,
+        )
+        return np.asarray(self.run.transform.inverse(found), np.float64)
+
+    def drawn(self, row: int) -> Float[np.ndarray, "draws variables"]:
+        """Draws of p(x|z), z from q(z|x), of a row in `chosen`, in the data's units."""
+        place = [int(r) for which in self.chosen.values() for r in which].index(row)
+        return self._drawn[:, place]
+
+    @cached_property
+    def samples_x(self) -> Float[np.ndarray, "samples variables"]:
+        """New rows in network units: of images the decoder's mean, of tables draws of p(x)."""
+        noise = not self.is_image and not self.run.model.likelihood.joint
+        return generate.sample(
+            self.run.model,
+            SAMPLES if self.is_image else TABLE_SAMPLES,
+            seed=self.seed,
+            dropout=self.run.settings.generate_with_dropout,
+            noise=noise,
+        )
+
+    @cached_property
+    def samples(self) -> Float[np.ndarray, "samples variables"]:
+        """The same new rows in the data's units."""
+        if self.schema is not None:
+            return draw_values(self.run, TABLE_SAMPLES, self.seed)
+        return np.asarray(self.run.transform.inverse(self.samples_x))
 
     def called(self, row: int) -> str:
         """The name of one of `rows`, or its number, from 1."""

@@ -19,7 +19,12 @@ def text(value: object) -> str:
     >>> text('<script>"&')
     '&lt;script&gt;&quot;&amp;'
     """
-    return html.escape(_UNSEEN.sub("\ufffd", str(value)), quote=True)
+    return html.escape(visible(value), quote=True)
+
+
+def visible(value: object) -> str:
+    """Any value as text, what cannot be seen replaced."""
+    return _UNSEEN.sub("\ufffd", str(value))
 
 
 def as_json(value: Any) -> str:
