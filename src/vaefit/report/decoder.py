@@ -88,7 +88,8 @@ def _outputs(model: VAE, z: Float[Array, "*rows latent"]) -> list[Array]:
     output = model.decoder(z).output
     found = [model.likelihood.location(output)]
     if has_sd(model):
-        variance = jnp.asarray(model.likelihood(output).variance)
+        # Where it is nearly zero it may be below by rounding.
+        variance = jnp.maximum(jnp.asarray(model.likelihood(output).variance), 0.0)
         found.append(jnp.broadcast_to(jnp.sqrt(variance), found[0].shape))
     if isinstance(model.likelihood, Columns) and (chances := model.likelihood.chances(output)):
         found.append(jnp.concatenate(list(chances.values()), axis=-1))

@@ -34,7 +34,7 @@ def section(facts: Facts) -> Section | None:
         "views": [_plane_view(plane, points), *([] if near is None else [_neighbours_view(near)])],
         "colours": points.colours,
         "sheet": _sheet(facts, points),
-        "cells": points.cells(),
+        "cells": points.cells(facts),
     }
     return _section(found, _words(points, near))
 
