@@ -5,7 +5,16 @@ from collections.abc import Callable
 
 from vaefit.report.facts import Facts
 from vaefit.report.section import Section
-from vaefit.report.sections import curves, latents, neighbours, reconstructions, samples, tables, traversals, verdict
+from vaefit.report.sections import (
+    curves,
+    latents,
+    neighbours,
+    reconstructions,
+    samples,
+    tables,
+    traversals,
+    verdict,
+)
 
 SECTIONS: tuple[Callable[[Facts], Section | None], ...] = (
     verdict.section,

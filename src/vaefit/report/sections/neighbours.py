@@ -26,11 +26,13 @@ def section(facts: Facts) -> Section | None:
     count = (NEIGHBOURS if facts.is_image else LINES) + itself
     found = nearest(facts.latents.mean[chosen], facts.train_latents.mean, count).rows[:, int(itself) :]
     intro = paragraph(
-        f"Rows of the {facts.about}, and the training rows nearest to them by the distance of posterior means. "
-        "What the model takes for alike should look alike."
+        f"Rows of the {facts.about}, and the training rows nearest to them by the distance of posterior "
+        "means. What the model takes for alike should look alike."
     )
     show = _images if facts.is_image else _tables
-    return Section("neighbours", "Neighbours in the latent space", intro + show(facts, chosen, found, facts.train))
+    return Section(
+        "neighbours", "Neighbours in the latent space", intro + show(facts, chosen, found, facts.train)
+    )
 
 
 def _images(facts: Facts, chosen: np.ndarray, found: np.ndarray, train: Dataset) -> str:
@@ -44,7 +46,7 @@ def _images(facts: Facts, chosen: np.ndarray, found: np.ndarray, train: Dataset)
     lines = "".join(
         element(
             "div",
-            element("span", element("bdi", text(facts.called(int(row)))), class_="name")
+            element("span", element("bdi", text(facts.short(int(row)))), class_="name")
             + images.picture(line[None, :1], facts.called(int(row)))
             + images.picture(line[None, 1:], f"its {others} nearest training rows, the nearest first"),
         )
