@@ -59,8 +59,9 @@ def evaluate(
     """Every number on every row, exactly once; see `vaefit evaluate --help`.
 
     `samples` is K, the draws of the importance-sampled log-likelihood. Baselines are fitted to `train`, or to
-    the run's own training rows, read again (`with_baselines` may name those that are wanted). `features` maps rows in the data's
-    units to the space of one more sample-quality line (a FID, where it is a network).
+    the run's own training rows, read again (`with_baselines` may name those that are wanted).
+    `features` maps rows in the data's units to the space of one more sample-quality line (a FID, where it is
+    a network).
 
     Raises:
         VaefitError: the rows cannot be read, or have another size or scale than those fitted.

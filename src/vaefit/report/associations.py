@@ -37,7 +37,7 @@ def _strength(x: np.ndarray, y: np.ndarray, first: Column, second: Column) -> fl
         counts = scipy.stats.contingency.crosstab(x, y).count
         return float(scipy.stats.contingency.association(counts, method="cramer"))
     if not any(coded):
-        return float(abs(scipy.stats.spearmanr(x, y)[0]))
+        return float(abs(np.corrcoef(scipy.stats.rankdata(x), scipy.stats.rankdata(y))[0, 1]))
     return _eta(x, y) if coded[1] else _eta(y, x)
 
 

@@ -18,8 +18,8 @@ Tiles = UInt8[np.ndarray, "lines columns height width *channels"]
 
 
 def shrunk(
-    tiles: UInt8[np.ndarray, "*grid"], image_dims: int, budget: int = BUDGET
-) -> UInt8[np.ndarray, "*grid"]:
+    tiles: UInt8[np.ndarray, "..."], image_dims: int, budget: int = BUDGET
+) -> UInt8[np.ndarray, "..."]:
     """Tiles no larger than a page needs, averaged over squares; `image_dims` is 2 for grey, 3 for RGB."""
     grid, (height, width, *channels) = tiles.shape[:-image_dims], tiles.shape[-image_dims:]
     count = max(int(np.prod(grid)), 1)
@@ -32,7 +32,7 @@ def shrunk(
     return small.reshape(*grid, *small.shape[1:])
 
 
-def sheet(tiles: Tiles) -> UInt8[np.ndarray, "height width channels"]:
+def sheet(tiles: Tiles) -> UInt8[np.ndarray, "_ _ _"]:
     """Lines of tiles as one picture with an opacity: gaps let the page's ground through."""
     lines, columns, height, width = tiles.shape[:4]
     coloured = tiles if tiles.ndim == 6 - 1 else tiles[..., None]
