@@ -61,8 +61,16 @@ class Page:
             element("main", "\n".join(map(_section, self.sections)), id="content"),
             *scripts(self.sections),
         ]
-        head = _HEAD.format(policy=policy, title=text(f"{self.title} – vaefit"), style=asset("page.css"))
+        head = _HEAD.format(
+            policy=policy, title=text(f"{self.title} – vaefit"), style=styles(self.sections)
+        )
         return f"{head}<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
+
+
+def styles(shown: Sequence[Section]) -> str:
+    """The page's style sheet, and those of sections."""
+    names = dict.fromkeys(["page.css", *(name for section in shown for name in section.styles)])
+    return "\n".join(map(asset, names))
 
 
 def scripts(shown: Sequence[Section]) -> list[str]:

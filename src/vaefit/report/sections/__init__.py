@@ -7,6 +7,8 @@ from vaefit.report.facts import Facts
 from vaefit.report.section import Section
 from vaefit.report.sections import (
     curves,
+    decoder,
+    latent_map,
     latents,
     neighbours,
     reconstructions,
@@ -20,6 +22,8 @@ SECTIONS: tuple[Callable[[Facts], Section | None], ...] = (
     verdict.section,
     curves.section,
     reconstructions.section,
+    latent_map.section,
+    decoder.section,
     traversals.section,
     neighbours.section,
     samples.section,
