@@ -61,9 +61,7 @@ class Page:
             element("main", "\n".join(map(_section, self.sections)), id="content"),
             *scripts(self.sections),
         ]
-        head = _HEAD.format(
-            policy=policy, title=text(f"{self.title} – vaefit"), style=styles(self.sections)
-        )
+        head = _HEAD.format(policy=policy, title=text(f"{self.title} – vaefit"), style=styles(self.sections))
         return f"{head}<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
 
 

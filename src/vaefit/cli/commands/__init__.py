@@ -13,6 +13,7 @@ from vaefit.cli.commands import compare
 from vaefit.cli.commands import doctor
 from vaefit.cli.commands import report
 from vaefit.cli.commands import probe
+from vaefit.cli.commands import figure
 from vaefit.cli.commands import selfcheck
 from vaefit.cli.commands import about
 
@@ -22,6 +23,7 @@ __all__ = [
     "compare",
     "doctor",
     "evaluate",
+    "figure",
     "fit",
     "probe",
     "report",

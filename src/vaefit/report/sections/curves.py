@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vaefit.figures import settled_limits
+from vaefit.figures.ranges import settled_limits
 from vaefit.report.facts import Facts
 from vaefit.report.markup import element, number, paragraph
 from vaefit.report.plots import axis, line, plot

@@ -3,7 +3,7 @@
 import numpy as np
 
 from vaefit.data import Dataset
-from vaefit.figures import to_grey_levels
+from vaefit.figures.ranges import grey_levels
 from vaefit.report import images
 from vaefit.report.facts import Facts
 from vaefit.report.markup import details, element, paragraph, table, text
@@ -40,7 +40,7 @@ def _images(facts: Facts, chosen: np.ndarray, found: np.ndarray, train: Dataset)
     shape = facts.run.transform.shape
     own = facts.rows.values[chosen].reshape(-1, 1, *shape)
     theirs = train.values[found.ravel()].reshape(*found.shape, *shape)
-    tiles = to_grey_levels(np.concatenate([own, theirs], axis=1), facts.run.transform, theirs)
+    tiles = grey_levels(np.concatenate([own, theirs], axis=1), facts.run.transform, theirs)
     tiles = images.shrunk(tiles, len(shape))
     width, others = tiles.shape[3], tiles.shape[1] - 1
     lines = "".join(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vaefit.figures import to_grey_levels
+from vaefit.figures.ranges import grey_levels
 from vaefit.report import images, rows
 from vaefit.report.facts import Facts
 from vaefit.report.markup import element, number, paragraph, text
@@ -51,7 +51,7 @@ def _title(kind: str, facts: Facts) -> str:
 
 def _strips(facts: Facts, kind: str, found: Reconstruction, reference: np.ndarray) -> str:
     tiles = np.concatenate([found.input[:, None], found.mean[:, None], found.samples], axis=1)
-    grey = to_grey_levels(tiles, facts.run.transform, reference)
+    grey = grey_levels(tiles, facts.run.transform, reference)
     grey = images.shrunk(grey, len(facts.run.transform.shape))
     width = grey.shape[3]
     outputs = (grey.shape[1] - 2) * (width + images.GAP) - images.GAP

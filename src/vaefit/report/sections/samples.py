@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vaefit.figures import to_grey_levels
+from vaefit.figures.ranges import grey_levels
 from vaefit.report import images
 from vaefit.report.facts import Facts
 from vaefit.report.markup import element, number, paragraph, table
@@ -54,13 +54,13 @@ def _pictures(facts: Facts, found: Copies | None) -> str:
     drawn = facts.samples.reshape(len(facts.samples), *shape)
     reference = drawn if facts.train is None else facts.train.values.reshape(-1, *shape)[:256]
     if found is None:
-        grey = images.shrunk(to_grey_levels(drawn, facts.run.transform, reference), len(shape))
+        grey = images.shrunk(grey_levels(drawn, facts.run.transform, reference), len(shape))
         tiles = "".join(images.picture(tile[None, None], f"sample {n + 1}") for n, tile in enumerate(grey))
         return element("div", tiles, class_="sheet single")
     assert facts.train is not None
     real = facts.train.values[found.rows].reshape(drawn.shape)
     pairs = np.stack([drawn, real.astype(drawn.dtype)], axis=1)
-    grey = images.shrunk(to_grey_levels(pairs, facts.run.transform, reference), len(shape))
+    grey = images.shrunk(grey_levels(pairs, facts.run.transform, reference), len(shape))
     tiles = "".join(
         element(
             "figure",

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from vaefit.figures import to_grey_levels
+from vaefit.figures.ranges import grey_levels
 from vaefit.report import images
 from vaefit.report.decoder import Decoded, decoded
 from vaefit.report.facts import Facts
@@ -52,7 +52,7 @@ def _path(facts: Facts, latent: int, steps: np.ndarray) -> Float[np.ndarray, "st
 def _tiles(facts: Facts, latents: list[int]) -> np.ndarray:
     z = np.concatenate([_path(facts, k, STEPS) for k in latents])
     rows = facts.run.decode(z).reshape(len(latents), len(STEPS), *facts.run.transform.shape)
-    grey = to_grey_levels(rows, facts.run.transform, rows)
+    grey = grey_levels(rows, facts.run.transform, rows)
     return images.shrunk(grey, len(facts.run.transform.shape))
 
 
