@@ -12,7 +12,7 @@ from vaefit.data import Column
 def associations(
     values: Float[np.ndarray, "rows columns"], columns: Sequence[Column]
 ) -> Float[np.ndarray, "columns columns"]:
-    r"""A symmetric matrix of strengths from 0 to 1, over the rows where both cells are there; NaN where undefined.
+    r"""Strengths from 0 to 1 of every pair, over the rows where both cells are there; NaN where undefined.
 
     $|\rho|$ of ranks (Spearman) of two numbers, Cramér's V of two categorical columns, and the correlation
     ratio $\eta$ of a number in the groups of a category.
@@ -37,7 +37,7 @@ def _strength(x: np.ndarray, y: np.ndarray, first: Column, second: Column) -> fl
         counts = scipy.stats.contingency.crosstab(x, y).count
         return float(scipy.stats.contingency.association(counts, method="cramer"))
     if not any(coded):
-        return float(abs(scipy.stats.spearmanr(x, y).statistic))
+        return float(abs(np.corrcoef(scipy.stats.rankdata(x), scipy.stats.rankdata(y))[0, 1]))
     return _eta(x, y) if coded[1] else _eta(y, x)
 
 

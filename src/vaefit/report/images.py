@@ -17,9 +17,11 @@ BUDGET = 600_000
 Tiles = UInt8[np.ndarray, "lines columns height width *channels"]
 
 
-def shrunk(tiles: UInt8[np.ndarray, "*grid"], image_dims: int, budget: int = BUDGET) -> UInt8[np.ndarray, "*grid"]:
-    """Tiles no larger than a page needs, averaged over squares of pixels; `image_dims` is 2 for grey, 3 for RGB."""
-    grid, (height, width, *channels) = tiles.shape[: -image_dims], tiles.shape[-image_dims:]
+def shrunk(
+    tiles: UInt8[np.ndarray, "..."], image_dims: int, budget: int = BUDGET
+) -> UInt8[np.ndarray, "..."]:
+    """Tiles no larger than a page needs, averaged over squares; `image_dims` is 2 for grey, 3 for RGB."""
+    grid, (height, width, *channels) = tiles.shape[:-image_dims], tiles.shape[-image_dims:]
     count = max(int(np.prod(grid)), 1)
     step = max(1, -(-max(height, width) // LARGEST), int(np.ceil(np.sqrt(count * height * width / budget))))
     step = min(step, max(1, min(height, width) // 8))
@@ -30,7 +32,7 @@ def shrunk(tiles: UInt8[np.ndarray, "*grid"], image_dims: int, budget: int = BUD
     return small.reshape(*grid, *small.shape[1:])
 
 
-def sheet(tiles: Tiles) -> UInt8[np.ndarray, "height width channels"]:
+def sheet(tiles: Tiles) -> UInt8[np.ndarray, "_ _ _"]:
     """Lines of tiles as one picture with an opacity: gaps let the page's ground through."""
     lines, columns, height, width = tiles.shape[:4]
     coloured = tiles if tiles.ndim == 6 - 1 else tiles[..., None]
@@ -53,7 +55,7 @@ def uri(pixels: Num[np.ndarray, "height width *channels"]) -> str:
 
 
 def picture(tiles: Tiles, words: str, *, tile: int | None = None) -> str:
-    """An image element of lines of tiles; each is shown `tile` CSS pixels wide, or as wide as there is room."""
+    """An image element of lines of tiles, each `tile` CSS pixels wide, or as wide as there is room."""
     pixels = sheet(tiles)
     width = None if tile is None else round(tile * pixels.shape[1] / tiles.shape[3])
     return element(

@@ -5,11 +5,13 @@ import gzip
 import importlib.resources
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from vaefit.report import sections
 from vaefit.report.facts import Facts
-from vaefit.report.markup import as_json, element, text
+from vaefit.report.markup import as_json, element, paragraph, text
 from vaefit.report.section import Section
 
 # Nothing may be fetched from anywhere, whatever a page's content says.
@@ -48,7 +50,7 @@ class Page:
         """The report on a run."""
         run = facts.run
         name = run.folder.resolve().name if run.folder is not None else "run"
-        return cls(f"{name} – vaefit", "", sections.of(facts))
+        return cls(name, _about(facts), sections.of(facts))
 
     def html(self, *, policy: str = OFFLINE) -> str:
         """The whole page, one self-contained file."""
@@ -59,7 +61,7 @@ class Page:
             element("main", "\n".join(map(_section, self.sections)), id="content"),
             *scripts(self.sections),
         ]
-        head = _HEAD.format(policy=policy, title=text(self.title), style=styles(self.sections))
+        head = _HEAD.format(policy=policy, title=text(f"{self.title} – vaefit"), style=styles(self.sections))
         return f"{head}<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
 
 
@@ -88,7 +90,7 @@ def script(name: str) -> str:
 
 
 def plotly() -> str:
-    """Plotly's script, packed (it is the page's largest part by far); `page.js` unpacks it for the first plot."""
+    """Plotly's script, packed, as it is the page's largest part; `page.js` unpacks it for the first plot."""
     from plotly.offline import get_plotlyjs
 
     packed = gzip.compress(get_plotlyjs().encode(), 9, mtime=0)
@@ -97,11 +99,27 @@ def plotly() -> str:
 
 def asset(name: str) -> str:
     """The text of a file of `assets/`."""
-    return importlib.resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    return importlib.resources.files("vaefit.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _about(facts: Facts) -> str:
+    source = str(facts.run.source.get("path", "array"))
+    what = "an array" if source == "array" else Path(source).name
+    fitted = f"A variational autoencoder fitted by vaefit {version('vaefit')} to {what}."
+    if facts.rows is None or not facts.with_data:
+        data = "No row of the data is in this page." if not facts.with_data else ""
+    else:
+        data = "This page embeds rows of the data; vaefit report --no-data leaves them out."
+    quick = (
+        " Written at the end of the fit with few draws; vaefit report is more exact." if facts.quick else ""
+    )
+    return paragraph(f"{fitted} {data}{quick}")
 
 
 def _header(title: str, subtitle: str) -> str:
-    switch = element("button", "Theme", type="button", id="theme", class_="quiet", aria_label="Change the theme")
+    switch = element(
+        "button", "Theme", type="button", id="theme", class_="quiet", aria_label="Change the theme"
+    )
     return element("header", element("h1", text(title)) + subtitle + switch)
 
 

@@ -71,7 +71,7 @@ def _labels(rows: tuple[Dataset, ...]) -> list[dict[str, Any]]:
     if any(dataset.labels is None for dataset in rows):
         return []
     found = [label for dataset in rows for label in dataset.labels or ()]
-    return [_classes("label", found)] if 1 < len(set(found)) else []
+    return [_classes("label", found)] if len(set(found)) > 1 else []
 
 
 def _likelihood(facts: Facts, likelihood: np.ndarray | None, n: int) -> list[dict[str, Any]]:

@@ -11,37 +11,42 @@ from vaefit.report.facts import Facts
 from vaefit.report.markup import element, text
 
 LEVEL = 0.9
+UNLIKELY = 0.05  # a category drawn less often than this is marked
 
 
 @dataclass(frozen=True)
 class Guess:
-    """A cell as it is, what the model makes of it, and whether it lies outside the model's interval."""
+    """A cell as it is, what the model makes of it, and whether the model finds it unlikely."""
 
     name: str
     there: str
-    mean: str
-    spread: str
+    guess: str
     outside: bool
 
 
 def table_of(facts: Facts, row: int) -> str:
-    """One of the rows the page is about as a table: column, cell, mean, interval."""
+    """One of the rows that are shown as a table: column, cell, and what the model makes of it."""
     lines = "".join(_line(guess) for guess in guesses(facts, row))
-    heads = "".join(element("th", name, scope="col") for name in ("column", "cell", "the model", "90% of draws"))
+    heads = "".join(element("th", name, scope="col") for name in ("column", "cell", "the model"))
     whole = element("table", f"<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody>")
-    return element("div", whole, class_="scroll", tabindex=0, role="region", aria_label="A row and its reconstruction")
+    return element(
+        "div", whole, class_="scroll", tabindex=0, role="region", aria_label="A row and its reconstruction"
+    )
 
 
 def _line(guess: Guess) -> str:
-    mark = element("b", " ◂ outside", class_="outside") if guess.outside else ""
     there = text(guess.there) if guess.there else element("em", "missing")
-    return element(
-        "tr",
-        element("th", text(guess.name), scope="row")
-        + element("td", there + mark)
-        + element("td", text(guess.mean))
-        + element("td", text(guess.spread)),
+    marked = (
+        element("b", f"{there} ◂", class_="outside", title="outside the model's 90%")
+        if guess.outside
+        else there
     )
+    cells = (
+        element("th", text(guess.name), scope="row")
+        + element("td", marked)
+        + element("td", text(guess.guess))
+    )
+    return element("tr", cells)
 
 
 def guesses(facts: Facts, row: int) -> list[Guess]:
@@ -72,23 +77,18 @@ def _cell(column: Column, value: float, drawn: Float[np.ndarray, " draws"]) -> G
     if not column.categories:
         return _number(column.name, value, drawn, column)
     shares = np.bincount(drawn.astype(np.int64), minlength=len(column.categories)) / len(drawn)
-    best = int(shares.argmax())
-    # The most drawn categories that together hold the level.
-    order = np.argsort(-shares, kind="stable")
-    kept = order[: int(np.searchsorted(np.cumsum(shares[order]), LEVEL - 1e-9)) + 1]
-    there = "" if np.isnan(value) else column.categories[int(value)]
-    outside = bool(there) and int(value) not in kept
-    shown = ", ".join(column.categories[int(k)] for k in kept[:3]) + (" …" if len(kept) > 3 else "")
-    return Guess(column.name, there, f"{column.categories[best]} ({shares[best]:.0%})", shown, outside)
+    best, known = int(shares.argmax()), not np.isnan(value)
+    there = column.categories[int(value)].strip() if known else ""
+    guess = f"{column.categories[best].strip()} {shares[best]:.0%}"
+    return Guess(column.name, there, guess, known and bool(shares[int(value)] < UNLIKELY))
 
 
 def _number(name: str, value: float, drawn: Float[np.ndarray, " draws"], column: Column | None) -> Guess:
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     four = np.array([value, drawn.mean(), low, high])
     cells = [f"{v:.4g}" for v in four] if column is None else written(four, column)
-    outside = bool(value < low or value > high)
     there = "" if np.isnan(value) else cells[0]
-    return Guess(name, there, cells[1], f"{cells[2]} … {cells[3]}", outside)
+    return Guess(name, there, f"{cells[1]} ({cells[2]} … {cells[3]})", bool(value < low or value > high))
 
 
 def cells_of(facts: Facts, rows: Dataset | np.ndarray) -> list[list[str]]:

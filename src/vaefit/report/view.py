@@ -9,7 +9,7 @@ from numpyro import distributions as dist
 from vaefit.data import Column, schema_of
 from vaefit.data.tables.column import CODED
 from vaefit.evaluation import LatentUse
-from vaefit.figures import grey_range
+from vaefit.figures.ranges import grey_range
 from vaefit.report.decoder import Decoded, decoded
 from vaefit.run import Run
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vaefit.figures import settled_limits
+from vaefit.figures.ranges import settled_limits
 from vaefit.report.facts import Facts
 from vaefit.report.markup import element, number, paragraph
 from vaefit.report.plots import axis, line, plot
@@ -34,7 +34,9 @@ def _words(trained: list[Record], kept: Record | None) -> str:
     last = trained[-1]
     told = f"{last['epoch']:,} epochs, {last['step']:,} steps. "
     if kept is None:
-        return paragraph(told + "There were no validation rows, so the weights after the last epoch were kept.")
+        return paragraph(
+            told + "There were no validation rows, so the weights after the last epoch were kept."
+        )
     start = " (the start, before any training)" if kept["epoch"] == 0 else ""
     return paragraph(
         f"{told}The weights of epoch {kept['epoch']:,}{start} were kept: their ELBO on the validation rows, "
@@ -56,7 +58,8 @@ def _panel(term: str, trained: list[Record], validated: list[Record], kept: Reco
         "xaxis": axis("epoch"),
         "yaxis": axis(f"{title}, nats per datum", **({"range": limits} if limits else {})),
     }
-    label = f"{title} over {len(trained)} epochs, training from {number(training[0][1])} to {number(training[-1][1])}"
+    first, last = (number(training[at][1]) for at in (0, -1))
+    label = f"{title} over {len(trained)} epochs, in training from {first} to {last} nats per datum"
     return plot(traces, layout, label=label, caption=f"{title[0].upper()}{title[1:]}: {meaning}.", height=280)
 
 
@@ -80,7 +83,9 @@ def _rates(trained: list[Record]) -> str:
     wide = min(rates) > 0 and max(rates) > 2 * min(rates)
     layout = {
         "xaxis": axis("epoch"),
-        "yaxis": axis("learning rate", type="log" if wide else "linear", rangemode="tozero", exponentformat="e"),
+        "yaxis": axis(
+            "learning rate", type="log" if wide else "linear", rangemode="tozero", exponentformat="e"
+        ),
         "showlegend": False,
     }
     curve = line([r["epoch"] for r in trained], rates, "learning rate", "$green")

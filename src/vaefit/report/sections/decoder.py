@@ -28,7 +28,11 @@ def section(facts: Facts) -> Section:
     except CannotLower as why:
         made, shown = frames(run, shown)
         words = _frames_words(made, why)
-    html = paragraph(words) + element("div", "", id="live") + element("noscript", paragraph("This needs JavaScript."))
+    html = (
+        paragraph(words)
+        + element("div", "", id="live")
+        + element("noscript", paragraph("This needs JavaScript."))
+    )
     return Section(
         "decoder", "Live decoder", html, SCRIPTS, {"live": shown, "decoder": made}, styles=("live.css",)
     )
@@ -50,7 +54,9 @@ def _live_words(made: dict[str, Any], facts: Facts) -> str:
 
 
 def _frames_words(made: dict[str, Any], why: CannotLower) -> str:
-    reason = f"is too large to embed ({why})" if isinstance(why, TooLarge) else f"cannot run in a page ({why})"
+    reason = (
+        f"is too large to embed ({why})" if isinstance(why, TooLarge) else f"cannot run in a page ({why})"
+    )
     step = made["step"]
     pixels = "" if step == 1 else f", every {step}. pixel of a row and column"
     return (

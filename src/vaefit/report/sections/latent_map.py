@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from vaefit.figures import grey_range
+from vaefit.figures.ranges import grey_range
 from vaefit.report.decoder import encoded
 from vaefit.report.embedding import MOST_NEIGHBOURS, Neighbours, Plane, neighbours
 from vaefit.report.facts import Facts
@@ -93,7 +93,9 @@ def _density_words(facts: Facts) -> str:
 
 def _words(points: Points, near: Neighbours | None) -> str:
     some = "" if near is None or len(near.which) == len(points.names) else f", of {MOST_NEIGHBOURS} of them"
-    other = "" if near is None else f" {near.name}{some}, keeps neighbours together; its distances have no unit."
+    other = (
+        "" if near is None else f" {near.name}{some}, keeps neighbours together; its distances have no unit."
+    )
     return (
         f"Posterior means of {len(points.names):,} rows, evenly spread over those there are. PCA shows the plane in "
         f"which they vary most, in prior sds.{other} Point at a row to see it, choose it to decode it, and choose a "

@@ -1,4 +1,4 @@
-"""What each latent carries, how well their whole fits the prior, and whether intervals hold what they claim."""
+"""What each latent carries, how well all fit the prior, and whether intervals hold what they claim."""
 
 from typing import Any
 
@@ -19,7 +19,12 @@ def section(facts: Facts) -> Section | None:
     """Per-latent KL and spread, the aggregate posterior against the prior, calibration."""
     if facts.use is None:
         return None
-    inner = _words(facts, facts.use) + _bars(facts, facts.use) + _aggregate(facts, facts.use) + _calibration(facts)
+    inner = (
+        _words(facts, facts.use)
+        + _bars(facts, facts.use)
+        + _aggregate(facts, facts.use)
+        + _calibration(facts)
+    )
     return Section("latents", "Latents and calibration", inner)
 
 
@@ -28,11 +33,13 @@ def _words(facts: Facts, use: LatentUse) -> str:
     split = (
         f"Of the rate, {number(use.rate)} nats per datum, {'at least ' if capped else ''}"
         f"{number(use.mutual_information)} are mutual information between row and latents, and "
-        f"{'at most ' if capped else ''}{number(use.marginal_kl)} the distance of all posteriors' mean from the "
-        "prior, which a better prior could save."
+        f"{'at most ' if capped else ''}{number(use.marginal_kl)} the distance of all posteriors' mean from "
+        "the prior, which a better prior could save."
     )
     dead = len(use.mean_variance) - use.active_units
-    unused = f" {dead} of {len(use.mean_variance)} latents carry nothing." if dead else " All latents are in use."
+    unused = (
+        f" {dead} of {len(use.mean_variance)} latents carry nothing." if dead else " All latents are in use."
+    )
     return paragraph(split + unused + (f" Measured on {use.rows:,} {facts.about}."))
 
 
@@ -48,7 +55,7 @@ def _bars(facts: Facts, use: LatentUse) -> str:
             plot(
                 [{"type": "bar", "x": names, "y": use.kl[order], "marker": {"color": "$blue"}, "name": "KL"}],
                 _by_latent("KL(q ‖ p), nats per datum"),
-                label=f"KL of each latent, from {number(use.kl[order[0]])} to {number(use.kl[order[-1]])} nats",
+                label=f"KL of each latent, the largest {number(float(use.kl[order[0]]))} nats",
                 caption="What each latent says of a row, the most informative first.",
                 height=280,
             )
@@ -98,8 +105,8 @@ def _aggregate(facts: Facts, use: LatentUse) -> str:
     off = use.off_prior
     told = (
         f"{len(off)} of {len(use.ks)} latents are further from the prior than chance puts a sample of it "
-        f"(Kolmogorov-Smirnov distance above 0.1): {', '.join(map(str, off[:8]))}{' …' if len(off) > 8 else ''}. "
-        "Draws of the prior then come from where few rows are."
+        f"(Kolmogorov-Smirnov distance above 0.1): {', '.join(map(str, off[:8]))}"
+        f"{' …' if len(off) > 8 else ''}. Draws of the prior then come from where few rows are."
         if off
         else "No latent's aggregate posterior is further from the prior than chance: draws of the prior come "
         "from where the rows are."
@@ -147,7 +154,9 @@ def _calibration(facts: Facts) -> str:
     heading = element("h3", "Calibration of predictive intervals")
     found = None if facts.evaluation is None else facts.evaluation.coverage
     if found is None:
-        why = [n for n in (facts.evaluation.notices if facts.evaluation else ()) if "predictive intervals" in n]
+        why = [
+            n for n in (facts.evaluation.notices if facts.evaluation else ()) if "predictive intervals" in n
+        ]
         return heading + paragraph(f"{why[0][0].upper()}{why[0][1:]}." if why else "There are no intervals.")
     claimed = [float(name.rstrip("%")) for name in found]
     held = [100 * share for share in found.values()]
@@ -184,4 +193,6 @@ def _calibration(facts: Facts) -> str:
         else "The likelihood claims more spread than the rows have."
     )
     shown = plot(traces, layout, label=f"Calibration: {words}", height=300)
-    return heading + paragraph(f"Of {facts.about}, {words}. {verdict}") + element("div", shown, class_="plots")
+    return (
+        heading + paragraph(f"Of {facts.about}, {words}. {verdict}") + element("div", shown, class_="plots")
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from vaefit.data import Dataset
-from vaefit.figures import to_grey_levels
+from vaefit.figures.ranges import grey_levels
 from vaefit.report import images
 from vaefit.report.facts import Facts
 from vaefit.report.markup import details, element, paragraph, table, text
@@ -26,11 +26,13 @@ def section(facts: Facts) -> Section | None:
     count = (NEIGHBOURS if facts.is_image else LINES) + itself
     found = nearest(facts.latents.mean[chosen], facts.train_latents.mean, count).rows[:, int(itself) :]
     intro = paragraph(
-        f"Rows of the {facts.about}, and the training rows nearest to them by the distance of posterior means. "
-        "What the model takes for alike should look alike."
+        f"Rows of the {facts.about}, and the training rows nearest to them by the distance of posterior "
+        "means. What the model takes for alike should look alike."
     )
     show = _images if facts.is_image else _tables
-    return Section("neighbours", "Neighbours in the latent space", intro + show(facts, chosen, found, facts.train))
+    return Section(
+        "neighbours", "Neighbours in the latent space", intro + show(facts, chosen, found, facts.train)
+    )
 
 
 def _images(facts: Facts, chosen: np.ndarray, found: np.ndarray, train: Dataset) -> str:
@@ -38,13 +40,13 @@ def _images(facts: Facts, chosen: np.ndarray, found: np.ndarray, train: Dataset)
     shape = facts.run.transform.shape
     own = facts.rows.values[chosen].reshape(-1, 1, *shape)
     theirs = train.values[found.ravel()].reshape(*found.shape, *shape)
-    tiles = to_grey_levels(np.concatenate([own, theirs], axis=1), facts.run.transform, theirs)
+    tiles = grey_levels(np.concatenate([own, theirs], axis=1), facts.run.transform, theirs)
     tiles = images.shrunk(tiles, len(shape))
     width, others = tiles.shape[3], tiles.shape[1] - 1
     lines = "".join(
         element(
             "div",
-            element("span", element("bdi", text(facts.called(int(row)))), class_="name")
+            element("span", element("bdi", text(facts.short(int(row)))), class_="name")
             + images.picture(line[None, :1], facts.called(int(row)))
             + images.picture(line[None, 1:], f"its {others} nearest training rows, the nearest first"),
         )

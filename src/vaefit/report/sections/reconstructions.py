@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vaefit.figures import to_grey_levels
+from vaefit.figures.ranges import grey_levels
 from vaefit.report import images, rows
 from vaefit.report.facts import Facts
 from vaefit.report.markup import element, number, paragraph, text
@@ -20,7 +20,9 @@ def section(facts: Facts) -> Section | None:
     if facts.rows is None:
         return None
     if not facts.with_data:
-        return Section("reconstructions", title, paragraph("Left out, as it shows rows of the data (--no-data)."))
+        return Section(
+            "reconstructions", title, paragraph("Left out, as it shows rows of the data (--no-data).")
+        )
     if facts.is_image:
         return Section("reconstructions", title, _intro_of_images(facts) + _images(facts))
     return Section("reconstructions", title, _intro_of_rows(facts) + _of_rows(facts))
@@ -38,7 +40,8 @@ def _images(facts: Facts) -> str:
     found = facts.reconstructions
     reference = np.concatenate([one.input for one in found.values()])
     return "".join(
-        element("h3", _title(kind, facts)) + _strips(facts, kind, one, reference) for kind, one in found.items()
+        element("h3", _title(kind, facts)) + _strips(facts, kind, one, reference)
+        for kind, one in found.items()
     )
 
 
@@ -48,7 +51,7 @@ def _title(kind: str, facts: Facts) -> str:
 
 def _strips(facts: Facts, kind: str, found: Reconstruction, reference: np.ndarray) -> str:
     tiles = np.concatenate([found.input[:, None], found.mean[:, None], found.samples], axis=1)
-    grey = to_grey_levels(tiles, facts.run.transform, reference)
+    grey = grey_levels(tiles, facts.run.transform, reference)
     grey = images.shrunk(grey, len(facts.run.transform.shape))
     width = grey.shape[3]
     outputs = (grey.shape[1] - 2) * (width + images.GAP) - images.GAP
@@ -67,15 +70,17 @@ def _name(facts: Facts, row: int) -> str:
     value = facts.log_likelihood
     assert value is not None
     small = element("small", number(float(value[row]), 1))
-    return element("span", f"{element('bdi', text(facts.called(row)))} {small}", class_="name")
+    return element(
+        "span", f"{element('bdi', text(facts.short(row)))} {small}", class_="name", title=facts.called(row)
+    )
 
 
 def _intro_of_rows(facts: Facts) -> str:
     return paragraph(
-        f"Rows of the {facts.about}, with what the model makes of each cell once it has seen the row: the mean "
-        "of draws of p(x|z), z drawn from q(z|x) (of categories, the one drawn most often, with its share), "
-        "and the interval that holds 90% of the draws. A cell outside its interval is marked; of a missing one "
-        "the model's guess stands there."
+        f"Rows of the {facts.about}, with what the model makes of each cell once it has seen the row: the "
+        "mean of draws of p(x|z), z drawn from q(z|x), and in brackets the interval that holds 90% of them; "
+        "of categories the one drawn most often, with its share. Marked: a number outside its interval, a "
+        f"category drawn in less than 5%. Beneath each name its {facts.row_measure}, nats per datum."
     )
 
 
@@ -86,7 +91,8 @@ def _of_rows(facts: Facts) -> str:
             for kind, found in facts.reconstructions.items()
         )
     return "".join(
-        element("h3", _title(kind, facts)) + element("div", "".join(_card(facts, int(row)) for row in chosen), class_="cards")
+        element("h3", _title(kind, facts))
+        + element("div", "".join(_card(facts, int(row)) for row in chosen), class_="cards")
         for kind, chosen in facts.chosen.items()
         if len(chosen)
     )
@@ -121,7 +127,14 @@ def _profile(column: np.ndarray, x: np.ndarray, mean: np.ndarray, sd: np.ndarray
             "name": "mean ± 2 sd of ten outputs",
             "hoverinfo": "skip",
         },
-        {"type": "scatter", "mode": "lines", "x": column, "y": mean, "name": "mean", "line": {"color": "$blue"}},
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": column,
+            "y": mean,
+            "name": "mean",
+            "line": {"color": "$blue"},
+        },
         {
             "type": "scatter",
             "mode": "markers",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vaefit.figures import to_grey_levels
+from vaefit.figures.ranges import grey_levels
 from vaefit.report import images
 from vaefit.report.facts import Facts
 from vaefit.report.markup import element, number, paragraph, table
@@ -26,13 +26,19 @@ def section(facts: Facts) -> Section | None:
 def _memorised(facts: Facts, found: Copies | None) -> str:
     what = "decoder means for draws of the prior" if facts.is_image else "draws of p(x)"
     if found is None:
-        return paragraph(f"{len(facts.samples)} {what}. The training rows are not there to compare them with.")
+        return paragraph(
+            f"{len(facts.samples)} {what}. The training rows are not there to compare them with."
+        )
     exact = int((found.of_samples < 1e-6).sum())
     copied = f" {exact} of {len(found.of_samples)} are exact copies of training rows." if exact else ""
     own = number(float(np.median(found.of_samples)), 3)
-    start = f"{len(found.of_samples):,} {what}. The median distance of one to its nearest training row is {own}"
+    start = (
+        f"{len(found.of_samples):,} {what}. The median distance of one to its nearest training row is {own}"
+    )
     if found.ratio is None or found.of_held_out is None:
-        return paragraph(f"{start} in network units; there are no held-out rows to compare that with.{copied}")
+        return paragraph(
+            f"{start} in network units; there are no held-out rows to compare that with.{copied}"
+        )
     held = "held-out rows as the model reconstructs them" if facts.is_image else "held-out rows"
     verdict = (
         "they are much nearer, and may be copies: the model may have memorised its data."
@@ -48,13 +54,13 @@ def _pictures(facts: Facts, found: Copies | None) -> str:
     drawn = facts.samples.reshape(len(facts.samples), *shape)
     reference = drawn if facts.train is None else facts.train.values.reshape(-1, *shape)[:256]
     if found is None:
-        grey = images.shrunk(to_grey_levels(drawn, facts.run.transform, reference), len(shape))
+        grey = images.shrunk(grey_levels(drawn, facts.run.transform, reference), len(shape))
         tiles = "".join(images.picture(tile[None, None], f"sample {n + 1}") for n, tile in enumerate(grey))
         return element("div", tiles, class_="sheet single")
     assert facts.train is not None
     real = facts.train.values[found.rows].reshape(drawn.shape)
     pairs = np.stack([drawn, real.astype(drawn.dtype)], axis=1)
-    grey = images.shrunk(to_grey_levels(pairs, facts.run.transform, reference), len(shape))
+    grey = images.shrunk(grey_levels(pairs, facts.run.transform, reference), len(shape))
     tiles = "".join(
         element(
             "figure",
@@ -82,4 +88,6 @@ def _rows(facts: Facts, found: Copies | None) -> str:
             ["nearest training row", *[cell or "missing" for cell in theirs], ""],
         )
     ]
-    return table(["", *names, "distance"], lines, caption="New rows, each above the training row nearest to it")
+    return table(
+        ["", *names, "distance"], lines, caption="New rows, each above the training row nearest to it"
+    )

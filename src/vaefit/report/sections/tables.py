@@ -38,11 +38,11 @@ def _columns(facts: Facts) -> list[Column]:
 
 def _marginals(facts: Facts) -> str:
     columns, real, drawn = _columns(facts), _real(facts), facts.samples
-    panels = [
-        _marginal(column, real[:, d], drawn[:, d]) for d, column in enumerate(columns[:MOST_COLUMNS])
-    ]
+    panels = [_marginal(column, real[:, d], drawn[:, d]) for d, column in enumerate(columns[:MOST_COLUMNS])]
     more = f" The first {MOST_COLUMNS} of {len(columns)} columns." if len(columns) > MOST_COLUMNS else ""
-    intro = f"{facts.about.capitalize()} ({len(real):,}) beside {len(drawn):,} draws of p(x), column by column.{more}"
+    intro = (
+        f"{facts.about.capitalize()} ({len(real):,}) beside {len(drawn):,} draws of p(x), by column.{more}"
+    )
     return (
         element("h3", "Real and generated marginals")
         + paragraph(intro)
@@ -56,12 +56,24 @@ def _marginal(column: Column, real: np.ndarray, drawn: np.ndarray) -> str:
         return _shares(column, real, drawn)
     low, high = _range(real, drawn)
     few = column.step and (high - low) / column.step < BINS
-    edges = np.arange(low - column.step / 2, high + column.step, column.step) if few else np.linspace(low, high, BINS + 1)
+    edges = (
+        np.arange(low - column.step / 2, high + column.step, column.step)
+        if few
+        else np.linspace(low, high, BINS + 1)
+    )
     middle, width = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
     both = [np.histogram(values, edges)[0] / max(len(values), 1) / width for values in (real, drawn)]
     names = written(middle, column) if column.type == "date" else middle
     traces = [
-        {"type": "scatter", "mode": "lines", "x": names, "y": y, "name": name, "line": {"shape": "hvh", **how}, **fill}
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": names,
+            "y": y,
+            "name": name,
+            "line": {"shape": "hvh", **how},
+            **fill,
+        }
         for y, name, how, fill in zip(
             both,
             ("real", "generated"),
@@ -108,7 +120,10 @@ def _shares(column: Column, real: np.ndarray, drawn: np.ndarray) -> str:
         for b, name, marker in zip(
             both,
             ("real", "generated"),
-            ({"color": "$blue"}, {"color": "$vermillion", "pattern": {"shape": "/", "fgcolor": "$paper", "size": 5}}),
+            (
+                {"color": "$blue"},
+                {"color": "$vermillion", "pattern": {"shape": "/", "fgcolor": "$paper", "size": 5}},
+            ),
             strict=True,
         )
     ]
@@ -119,7 +134,10 @@ def _shares(column: Column, real: np.ndarray, drawn: np.ndarray) -> str:
         "bargap": 0.25,
     }
     return plot(
-        traces, layout, label=f"{column.name}: real and generated shares of categories", height=120 + 26 * len(names)
+        traces,
+        layout,
+        label=f"{column.name}: real and generated shares of categories",
+        height=120 + 26 * len(names),
     )
 
 
@@ -131,7 +149,9 @@ def _associations(facts: Facts) -> str:
     columns = _columns(facts)[:MOST_COLUMNS]
     if len(columns) < 2:
         return ""
-    real, drawn = (associations(values[:, : len(columns)], columns) for values in (_real(facts), facts.samples))
+    real, drawn = (
+        associations(values[:, : len(columns)], columns) for values in (_real(facts), facts.samples)
+    )
     upper = np.triu_indices(len(columns), 1)
     difference = np.abs(real - drawn)[upper]
     worst = int(np.nanargmax(difference)) if np.isfinite(difference).any() else 0
@@ -180,14 +200,22 @@ def _missing(facts: Facts) -> str:
     names = column_names(facts)
     order = [int(d) for d in np.argsort(-gone, kind="stable") if gone[d] > 0][:MOST_COLUMNS]
     places = list(range(len(order)))
-    trace = {"type": "bar", "orientation": "h", "x": 100 * gone[order], "y": places, "marker": {"color": "$blue"}}
+    trace = {
+        "type": "bar",
+        "orientation": "h",
+        "x": 100 * gone[order],
+        "y": places,
+        "marker": {"color": "$blue"},
+    }
     layout = {
         "xaxis": axis("cells missing, %", rangemode="tozero"),
-        "yaxis": axis("", tickvals=places, ticktext=[words(_short(names[d])) for d in order], autorange="reversed"),
+        "yaxis": axis(
+            "", tickvals=places, ticktext=[words(_short(names[d])) for d in order], autorange="reversed"
+        ),
     }
     told = (
-        f"{number(100 * float(gone.mean()), 1)}% of the cells are missing, in {len(order)} of {len(gone)} columns. "
-        "They are left out of every likelihood; vaefit impute fills them in."
+        f"{number(100 * float(gone.mean()), 1)}% of the cells are missing, in {len(order)} of {len(gone)} "
+        "columns. They are left out of every likelihood; vaefit impute fills them in."
     )
     shown = plot([trace], layout, label="Share of missing cells by column", height=110 + 26 * len(order))
     return heading + paragraph(told) + element("div", shown, class_="plots")
@@ -210,7 +238,7 @@ def _errors(facts: Facts) -> str:
         ]
         lines.append([name, column.type, f"{column.cells:,}", *cells])
     intro = (
-        "How well each cell is told from the row's other cells: mean log-density, nats, and error (of categories "
-        "the share that is wrong, of numbers the root mean square in sds of the column). ★ is the best."
+        "How well each cell is told from the row's other cells: mean log-density, nats, and error (of "
+        "categories the share that is wrong, of numbers the root mean square in sds). ★ is the best."
     )
     return element("h3", "Each column given the others") + paragraph(intro) + table(heads, lines)

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from vaefit.figures import to_grey_levels
+from vaefit.figures.ranges import grey_levels
 from vaefit.report import images
 from vaefit.report.decoder import Decoded, decoded
 from vaefit.report.facts import Facts
@@ -23,14 +23,16 @@ def section(facts: Facts) -> Section | None:
     """Traversals of every active latent, the most informative first."""
     latents = facts.active
     if not latents:
-        return Section("traversals", "Traversals", paragraph("No latent is in use: moving one changes nothing."))
+        return Section(
+            "traversals", "Traversals", paragraph("No latent is in use: moving one changes nothing.")
+        )
     if facts.is_image:
-        intro = f"Each line moves one latent from {STEPS[0]:g} to {STEPS[-1]:g} prior sds, the others at 0."
+        intro = f"Each line moves one latent from −{-STEPS[0]:g} to {STEPS[-1]:g} prior sds, the others at 0."
         inner = _folded([_strip(k, tiles) for k, tiles in zip(latents, _tiles(facts, latents), strict=True)])
     else:
         intro = (
-            "What changes most as one latent moves from −2 over 0 to 2 prior sds, the others at 0: the mean of "
-            "p(x|z), or the chances of categories."
+            "What changes most as one latent moves from −2 over 0 to 2 prior sds, the others at 0: the mean "
+            "of p(x|z), or the chances of categories."
         )
         inner = _of_columns(facts, latents)
     return Section("traversals", "Traversals", paragraph(intro + _in_use(facts, len(latents))) + inner)
@@ -50,7 +52,7 @@ def _path(facts: Facts, latent: int, steps: np.ndarray) -> Float[np.ndarray, "st
 def _tiles(facts: Facts, latents: list[int]) -> np.ndarray:
     z = np.concatenate([_path(facts, k, STEPS) for k in latents])
     rows = facts.run.decode(z).reshape(len(latents), len(STEPS), *facts.run.transform.shape)
-    grey = to_grey_levels(rows, facts.run.transform, rows)
+    grey = grey_levels(rows, facts.run.transform, rows)
     return images.shrunk(grey, len(facts.run.transform.shape))
 
 
@@ -63,7 +65,12 @@ def _strip(latent: int, tiles: np.ndarray) -> str:
 def _folded(parts: list[str]) -> str:
     shown, more = parts[:OPEN], parts[OPEN:]
     steps = "".join(element("span", f"{step:g}".replace("-", "−")) for step in STEPS[::3])
-    scale = element("div", element("span", "") + element("span", steps, class_="scale"), class_="strip", aria_hidden="true")
+    scale = element(
+        "div",
+        element("span", "") + element("span", steps, class_="scale"),
+        class_="strip",
+        aria_hidden="true",
+    )
     rest = details(f"{len(more)} more latents", scale + "".join(more)) if more else ""
     return element("div", scale + "".join(shown) + rest, class_="traversals")
 
@@ -82,10 +89,17 @@ def _curves(facts: Facts, latent: int) -> str:
     column = np.arange(1, rows.shape[1] + 1)
     colours = ("$orange", "$muted", "$blue")
     traces = [
-        line(column, row, f"z = {step:g}", colour) for row, step, colour in zip(rows, THREE, colours, strict=True)
+        line(column, row, f"z = {step:g}", colour)
+        for row, step, colour in zip(rows, THREE, colours, strict=True)
     ]
     layout = {"xaxis": axis("column"), "yaxis": axis("mean, the data's units")}
-    return plot(traces, layout, label=f"Decoded columns as latent {latent} moves", caption=f"Latent {latent}.", height=260)
+    return plot(
+        traces,
+        layout,
+        label=f"Decoded columns as latent {latent} moves",
+        caption=f"Latent {latent}.",
+        height=260,
+    )
 
 
 def _card(facts: Facts, latent: int) -> str:
@@ -93,7 +107,10 @@ def _card(facts: Facts, latent: int) -> str:
     changes = sorted(_changes(facts, found), key=lambda change: -change[0])[:COLUMNS]
     heads = "".join(element("th", name, scope="col") for name in ("column", "−2", "0", "2"))
     lines = "".join(
-        element("tr", element("th", text(name), scope="row") + "".join(element("td", text(cell)) for cell in cells))
+        element(
+            "tr",
+            element("th", text(name), scope="row") + "".join(element("td", text(cell)) for cell in cells),
+        )
         for _, name, cells in changes
     )
     whole = element("table", f"<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody>")
@@ -113,7 +130,13 @@ def _changes(facts: Facts, found: Decoded) -> list[tuple[float, str, list[str]]]
             chances = found.chances[:, place : place + len(column.categories)]
             place += len(column.categories)
             # The distance in total variation, beside differences in standard deviations.
-            made.append((2 * float(np.abs(chances[-1] - chances[0]).sum()), name, _likeliest(chances, column.categories)))
+            made.append(
+                (
+                    2 * float(np.abs(chances[-1] - chances[0]).sum()),
+                    name,
+                    _likeliest(chances, column.categories),
+                )
+            )
         else:
             cells = [f"{v:.4g}" for v in mean[:, d]] if column is None else written(mean[:, d], column)
             made.append((abs(float(mean[-1, d] - mean[0, d])) / max(float(scale[d]), 1e-12), name, cells))

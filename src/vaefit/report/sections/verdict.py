@@ -22,7 +22,11 @@ _NAMES = {
 def section(facts: Facts) -> Section:
     """Likelihood against the baselines, the doctor's findings, time and command."""
     found = facts.evaluation
-    told = _unread(facts) if found is None else _worth(facts, found) + _tiles(facts, found) + _table(facts, found)
+    told = (
+        _unread(facts)
+        if found is None
+        else _worth(facts, found) + _tiles(facts, found) + _table(facts, found)
+    )
     return Section("verdict", "Verdict", told + _doctor(facts) + _made(facts))
 
 
@@ -83,7 +87,11 @@ def _tiles(facts: Facts, found: Evaluation) -> str:
         if found.bits_per_dim is not None
         else None,
         ("ELBO", number(found.elbo), f"rate {number(found.rate)}, distortion {number(found.distortion)}"),
-        ("Latents in use", f"{use.active_units} of {len(use.mean_variance)}", "their mean varies by more than 0.01"),
+        (
+            "Latents in use",
+            f"{use.active_units} of {len(use.mean_variance)}",
+            "their mean varies by more than 0.01",
+        ),
         ("Error of the mean", f"{found.reconstruction_mse:.4g}", "mean squared, in network units")
         if found.reconstruction_mse is not None
         else None,
@@ -93,7 +101,9 @@ def _tiles(facts: Facts, found: Evaluation) -> str:
 
 
 def _tile(name: str, value: str, note: str) -> str:
-    return element("div", element("dt", text(name)) + element("dd", f"{text(value)}{element('small', text(note))}"))
+    return element(
+        "div", element("dt", text(name)) + element("dd", f"{text(value)}{element('small', text(note))}")
+    )
 
 
 def _table(facts: Facts, found: Evaluation) -> str:
@@ -139,7 +149,9 @@ def _doctor(facts: Facts) -> str:
         )
         for finding in findings
     ]
-    return heading + element("ul", "".join(lines), class_="findings") + paragraph(f"{checked} checks.", "note")
+    return (
+        heading + element("ul", "".join(lines), class_="findings") + paragraph(f"{checked} checks.", "note")
+    )
 
 
 def _made(facts: Facts) -> str:
@@ -152,8 +164,8 @@ def _made(facts: Facts) -> str:
         f"Fitted to {rows}{validation} of {shape} {'pixels' if facts.is_image else 'columns'}: "
         f"likelihood {settings.likelihood}, posterior {settings.posterior}, prior {settings.prior}, "
         f"{settings.latent_dim} latents, {settings.network} networks of {_layers(settings.encoder_layers)} "
-        f"and {_layers(settings.decoder_layers)} units. The command that fits it again, to the same weights on "
-        "the same machine:"
+        f"and {_layers(settings.decoder_layers)} units. The command that fits it again, to the same weights "
+        "on the same machine:"
     )
     code = element("code", text(again(facts.run, with_path=facts.with_data)))
     return element("h3", "How it was made") + paragraph(words) + element("pre", code)
