@@ -54,7 +54,9 @@ def in_node(script: str, asset: str, given: Any) -> Any:
     return json.loads(done.stdout)
 
 
-def a_run(transform: Transform | None = None, variables: tuple[Variable, ...] = (), **settings: object) -> Run:
+def a_run(
+    transform: Transform | None = None, variables: tuple[Variable, ...] = (), **settings: object
+) -> Run:
     chosen = {"latent_dim": LATENT, "decoder_layers": (70, 70), "init_sd": 0.2, "bias_sd": 0.2} | settings
     transform = transform or Identity((len(variables) or DIM,))
     made = Settings.of(**chosen)
@@ -78,7 +80,10 @@ def largest_difference(run: Run, *, relative: bool = True) -> tuple[dict[str, An
 
 
 CHOICES = [
-    *({"likelihood": name, "linear_path": name != "poisson"} for name in sorted(catalogue.parts("likelihood"))),
+    *(
+        {"likelihood": name, "linear_path": name != "poisson"}
+        for name in sorted(catalogue.parts("likelihood"))
+    ),
     *({"likelihood": "bernoulli", "network": name} for name in sorted(catalogue.parts("network"))),
     *({"likelihood": "bernoulli", "activation": name} for name in sorted(ACTIVATIONS)),
     *({"likelihood": "gaussian", "sigma": name} for name in ("per-feature", "fixed")),
@@ -185,7 +190,11 @@ def test_a_page_writes_cells_as_the_table_does() -> None:
 
 def test_a_tables_broken_lines_are_undone() -> None:
     rng = np.random.default_rng(3)
-    columns = (Column("a", "real"), Column("b", "positive", low=0.1, high=99.0), Column("c", "binary", ("x", "y")))
+    columns = (
+        Column("a", "real"),
+        Column("b", "positive", low=0.1, high=99.0),
+        Column("c", "binary", ("x", "y")),
+    )
     values = np.column_stack([rng.standard_t(1.5, 300), rng.lognormal(size=300), rng.integers(0, 2, 300)])
     cells = Cells.fit(values, Schema(columns))
     assert len(cells.knots[0]) > 2

@@ -150,9 +150,7 @@ def _error(flat: Flat, z: Float[np.ndarray, "tried latent"]) -> float:
     """The largest change of mean and sd by half precision of the matrices, relative where they exceed 1."""
     products = {n for equation in flat.equations if equation.name == "dot_general" for n in equation.ins}
     halved = {
-        number: _through_half(np.asarray(value))
-        if number in products and np.size(value) >= LARGE
-        else value
+        number: _through_half(np.asarray(value)) if number in products and np.size(value) >= LARGE else value
         for number, value in flat.known.items()
     }
     run = jax.jit(lambda known, z: jax.vmap(lambda one: flat.run(one, known))(z))

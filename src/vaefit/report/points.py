@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from vaefit.data import Dataset, spread
 from vaefit.data.tables.column import CODED
@@ -50,7 +50,7 @@ class Points:
         )
 
     @property
-    def values(self) -> Float[np.ndarray, "rows variables"]:
+    def values(self) -> Num[np.ndarray, "rows variables"]:
         """The rows themselves."""
         return np.concatenate([rows.values for rows in self.rows])
 
@@ -100,9 +100,7 @@ def _columns(rows: tuple[Dataset, ...], names: list[str]) -> list[dict[str, Any]
             levels = ["missing" if np.isnan(code) else column.categories[int(code)] for code in cells]
             found.append(_classes(column.name, levels))
         else:
-            found.append(
-                _numbers(column.name, cells, "days since 1970" if column.type == "date" else "")
-            )
+            found.append(_numbers(column.name, cells, "days since 1970" if column.type == "date" else ""))
     return found
 
 
