@@ -20,6 +20,8 @@ from vaefit.synthetic import draw_values
 
 # Rows that are evaluated, and training rows that are looked through for neighbours; evenly spread.
 MOST_EVALUATED, MOST_TRAINING = 1000, 5000
+# Fewer of wide rows: numbers in all that a page looks at, for memory's sake.
+MOST_NUMBERS, FEWEST = 100_000_000, 100
 # Draws of q(z|x) a row for the log-likelihood; fewer where the page is made at the end of a fit.
 DRAWS, QUICK_DRAWS = 500, 100
 # Factor analysis (beside pPCA) and mixtures take longer than all the rest of a page.
@@ -294,4 +296,7 @@ def _nameless(rows: Dataset | None) -> Dataset | None:
 
 
 def _thinned(rows: Dataset | None, most: int) -> Dataset | None:
-    return rows if rows is None or rows.n <= most else rows.take(spread(rows.n, most))
+    if rows is None:
+        return None
+    most = min(most, max(FEWEST, MOST_NUMBERS // rows.dim))
+    return rows if rows.n <= most else rows.take(spread(rows.n, most))
