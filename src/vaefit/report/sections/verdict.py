@@ -46,8 +46,8 @@ def _worth(facts: Facts, found: Evaluation) -> str:
     else:
         error = f" ± {number(found.log_likelihood_se)}" if found.n > 1 else ""
         lead = (
-            f"On {rows} the model gives a datum a log-likelihood of {number(found.log_likelihood)}{error} nats on "
-            f"average{_beside(found)}"
+            f"On {rows} the model gives a datum a log-likelihood of {number(found.log_likelihood)}{error} nats "
+            f"on average{_beside(found)}"
         )
     return paragraph(lead, "lead")
 
