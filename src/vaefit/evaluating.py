@@ -1,7 +1,7 @@
 """`evaluate`: all the numbers on a fitted model and held-out rows, with baselines beside them."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -51,16 +51,18 @@ def evaluate(
     seed: int = 0,
     ais: bool = False,
     train: object = None,
-    with_baselines: bool = True,
+    with_baselines: bool | Collection[str] = True,
     with_samples: bool = True,
+    with_columns: bool = True,
     features: Features | None = None,
     display: Display | None = None,
 ) -> Evaluation:
     """Every number on every row, exactly once; see `vaefit evaluate --help`.
 
     `samples` is K, the draws of the importance-sampled log-likelihood. Baselines are fitted to `train`, or to
-    the run's own training rows, read again. `features` maps rows in the data's units to the space of one more
-    sample-quality line (a FID, where it is a network).
+    the run's own training rows, read again (`with_baselines` may name those that are wanted).
+    `with_columns`: of typed columns, each given the others. `features` maps rows in the data's units to the
+    space of one more sample-quality line (a FID, where it is a network).
 
     Raises:
         VaefitError: the rows cannot be read, or have another size or scale than those fitted.
@@ -84,9 +86,10 @@ def evaluate(
     beside, columns, typed = {}, {}, run.model.likelihood.typed
     if typed and (with_baselines or with_samples):
         to_beat = fitted_to if with_baselines else None
-        beside, columns = _of_table(run, dataset, to_beat, seed, display, notices)
+        beside, columns = _of_table(run, dataset, to_beat, seed, display, notices, with_columns)
     elif with_baselines:
-        beside = _baselines(run, seen, fitted_to, levels, seed, display, notices)
+        wanted = None if with_baselines is True else with_baselines
+        beside = _baselines(run, seen, fitted_to, levels, seed, display, notices, wanted)
     quality = {}
     if with_samples and typed:
         quality = _table_quality(run, dataset, seed, notices)
@@ -201,6 +204,7 @@ def _baselines(
     seed: int,
     display: Display,
     notices: list[str],
+    wanted: Collection[str] | None,
 ) -> dict[str, Score]:
     likelihood, transform = run.model.likelihood, run.transform
     if train is None or is_mass_on_grey(transform, likelihood):
@@ -212,7 +216,7 @@ def _baselines(
         # A density of (v + u)/L beside a mass of levels: at most its logarithm plus D log L.
         fitted_to, rows = _spread(fitted_to, likelihood.levels), _spread(seen, likelihood.levels)
         log_jacobian = log_jacobian - transform.dim * math.log(likelihood.levels)
-    names, found = baselines.for_data(binary), {}
+    names, found = [n for n in baselines.for_data(binary) if wanted is None or n in wanted], {}
     for number, name in enumerate(names):
         display.working(f"baseline {name}", number, len(names))
         try:
@@ -233,7 +237,13 @@ def _baselines(
 
 
 def _of_table(
-    run: Run, dataset: Dataset, train: Dataset | None, seed: int, display: Display, notices: list[str]
+    run: Run,
+    dataset: Dataset,
+    train: Dataset | None,
+    seed: int,
+    display: Display,
+    notices: list[str],
+    with_columns: bool,
 ) -> tuple[dict[str, Score], dict[str, ColumnScore]]:
     """Baselines of a table with typed columns, and the model beside them on each column."""
     rows = TableRows.of(run, dataset, seed)
@@ -244,7 +254,7 @@ def _of_table(
     for name, one in made.items():
         value = one.log_likelihood(rows.numbers)
         found[name] = Score(float(value.mean()), None, None, one.made, standard_error(value))
-    return found, by_column(run, rows, made, seed, display)
+    return found, by_column(run, rows, made, seed, display) if with_columns else {}
 
 
 def _spread(rows: _Rows, levels: int) -> _Rows:

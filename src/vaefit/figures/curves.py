@@ -1,15 +1,13 @@
 """ELBO, rate and distortion over the epochs, and the learning rate."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
+from vaefit.figures.ranges import Points, settled_limits
 from vaefit.figures.style import NARROW, WIDTHS, legend_below, new, styled
 from vaefit.figures.subject import Subject
 
-Points = Sequence[tuple[int, float]]
 _LABELS = {"elbo": "ELBO (nats)", "rate": "rate (nats)", "distortion": "distortion (nats)"}
 
 
@@ -68,14 +66,6 @@ def _learning_rate(axes: Any, points: Points) -> None:
 
 
 def _limit_to_settled(axes: Any, points: Points) -> None:
-    """Leave out the first epochs and single spikes where they would dwarf everything else."""
-    finite = [(epoch, value) for epoch, value in points if np.isfinite(value)]
-    last = max((epoch for epoch, _ in finite), default=0)
-    settled = [value for epoch, value in finite if epoch >= 0.1 * last]
-    if last < 10:
-        return
-    low, high = np.quantile(settled, [0.02, 0.98])
-    everything = [value for _, value in finite]
-    span = max(high - low, 1e-9)
-    if max(everything) - min(everything) > 2 * span:
-        axes.set_ylim(max(min(everything), low - span / 4), min(max(everything), high + span / 4) + span / 20)
+    limits = settled_limits(points)
+    if limits is not None:
+        axes.set_ylim(*limits)

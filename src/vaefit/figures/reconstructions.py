@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from vaefit import synthetic
 from vaefit.data import Transform
 from vaefit.figures import cells
+from vaefit.figures.ranges import grey_levels
 from vaefit.figures.style import NARROW, WIDTHS, styled
 from vaefit.figures.subject import Subject
-from vaefit.figures.tiles import grey_levels, sheet
+from vaefit.figures.tiles import sheet
 from vaefit.run import Reconstruction
 
 MOST_SAMPLES = 10

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from vaefit import synthetic
 from vaefit.data import Transform
 from vaefit.figures import cells, marginals
+from vaefit.figures.ranges import grey_levels
 from vaefit.figures.style import NARROW, WIDTHS, styled
 from vaefit.figures.subject import Subject
-from vaefit.figures.tiles import grey_levels, sheet
+from vaefit.figures.tiles import sheet
 
 SHEET = 64
 TABLE_ROWS = 2000  # draws of a table, where a histogram of them is drawn

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vaefit.data import Transform
 from vaefit.errors import DataError
 from vaefit.figures.style import DPI
 
@@ -79,20 +78,6 @@ def sheet(
     edges = tuple(round(margin * dpi) for margin in (above, right, below, left))
     figure, axes = _picture(mosaic, width, edges)
     return Sheet(figure, axes, scale, tops, lefts, (scale * height, scale * across))
-
-
-def grey_levels(
-    tiles: Float[np.ndarray, "..."], transform: Transform, reference: Float[np.ndarray, "..."]
-) -> UInt8[np.ndarray, "..."]:
-    """Values as 0..255 for the eye: by the data's own range where it has one, else by that of `reference`."""
-    if transform.kind == "pixels":
-        low, high = 0.0, float(getattr(transform, "levels", 256) - 1)
-    elif transform.kind in ("two-valued", "binarise", "unit-interval"):
-        low, high = (float(v) for v in transform.inverse(np.array([0.0, 1.0])))
-    else:
-        low, high = float(reference.min()), float(reference.max())
-    scaled = np.clip((tiles - low) / max(high - low, 1e-12), 0.0, 1.0)
-    return np.round(255 * scaled).astype(np.uint8)
 
 
 def _pixels(inches: float, dpi: float) -> int:

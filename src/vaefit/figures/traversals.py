@@ -10,9 +10,10 @@ from vaefit import generate
 from vaefit.data import Transform
 from vaefit.errors import SettingsError
 from vaefit.figures.cells import for_the_eye, names_of, shortened, unit
+from vaefit.figures.ranges import grey_levels
 from vaefit.figures.style import MARKERS, NARROW, WIDTHS, new, styled
 from vaefit.figures.subject import Subject
-from vaefit.figures.tiles import grey_levels, sheet
+from vaefit.figures.tiles import sheet
 from vaefit.run import Run
 from vaefit.synthetic import as_cells, schema_of
 

@@ -11,6 +11,7 @@ from vaefit.cli.commands import table
 from vaefit.cli.commands import evaluate
 from vaefit.cli.commands import compare
 from vaefit.cli.commands import doctor
+from vaefit.cli.commands import report
 from vaefit.cli.commands import probe
 from vaefit.cli.commands import figure
 from vaefit.cli.commands import selfcheck
@@ -25,6 +26,7 @@ __all__ = [
     "figure",
     "fit",
     "probe",
+    "report",
     "selfcheck",
     "table",
     "use",
