@@ -1,6 +1,7 @@
 """The rows of a run: read as its settings say, and split into training and validation rows."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -82,6 +83,45 @@ def own_rows(run: Run, display: Display) -> tuple[Dataset, Dataset | None]:
     train, held_out = read_and_split(path, run.settings, display, schema_of(run.transform))
     held_out = None if held_out is None else data.as_fitted(held_out, run.transform)
     return data.as_fitted(train, run.transform), held_out
+
+
+class HeldAgainst(NamedTuple):
+    """Training rows and those a run is held against, each None where there are none.
+
+    `own` is whether they are the run's own; `missing` is why its training rows cannot be read again.
+    """
+
+    train: Dataset | None
+    held_out: Dataset | None
+    own: bool
+    missing: DataError | None = None
+
+
+def held_against(run: Run, rows: object, display: Display) -> HeldAgainst:
+    """A run's training rows, and rows to hold it against: those given, or else its validation rows.
+
+    Rows as many as the run was fitted to stand in for data that cannot be read again.
+
+    Raises:
+        DataError: the rows are of another size or scale than those fitted.
+    """
+    given = None if rows is None else run.dataset(rows)
+    if given is not None and _is_own(run, given):
+        return HeldAgainst(*read_and_split(given, run.settings, display), own=True)
+    try:
+        train, held_out = own_rows(run, display)
+    except DataError as problem:
+        return HeldAgainst(None, given, given is None, problem)
+    return HeldAgainst(train, held_out if given is None else given, given is None)
+
+
+def _is_own(run: Run, given: Dataset) -> bool:
+    """Whether these are all the rows that the run was fitted to."""
+    source = run.source
+    if given.n != source.get("rows", 0) + source.get("validation_rows", 0):
+        return False
+    path = Path(str(source.get("path", "array"))).expanduser()
+    return not path.exists() or Path(given.source).expanduser().resolve() == path.resolve()
 
 
 def positions(

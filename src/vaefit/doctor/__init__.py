@@ -4,7 +4,7 @@ A check is one function, `Evidence` to a `Finding` or nothing, and one line of `
 """
 
 from vaefit.doctor.evidence import Evidence
-from vaefit.doctor.examine import CHECKS, Report, evidence_of_fit, examine, look, report
+from vaefit.doctor.examine import CHECKS, Report, evidence_of, evidence_of_fit, examine, look, report
 from vaefit.doctor.finding import Check, Finding
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "Report",
+    "evidence_of",
     "evidence_of_fit",
     "examine",
     "look",

@@ -1,6 +1,5 @@
 """All checks, and the rows to hold a run against."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from vaefit.doctor import bernoulli, duplicates, gradients, latents, neighbours,
 from vaefit.doctor.evidence import Evidence, Rows
 from vaefit.doctor.finding import Check, Finding
 from vaefit.errors import DataError
-from vaefit.reading import own_rows, positions, read_and_split
+from vaefit.reading import held_against, positions
 from vaefit.run import Run
 from vaefit.train import Trainer
 
@@ -111,23 +110,9 @@ def evidence_of_fit(run: Run, trainer: Trainer, last: Dataset) -> Evidence:
 
 
 def _evidence(run: Run, rows: object, display: Display) -> tuple[Evidence, list[Finding]]:
-    given = None if rows is None else run.dataset(rows)
-    if given is not None and _is_own(run, given):
-        return _of_split(run, *read_and_split(given, run.settings, display)), []
-    try:
-        train, held_out = own_rows(run, display)
-    except DataError as problem:
-        return _of_split(run, None, given), [_missing(problem, given)]
-    return _of_split(run, train, held_out if given is None else given, own=given is None), []
-
-
-def _is_own(run: Run, given: Dataset) -> bool:
-    """Whether these are all the rows that the run was fitted to."""
-    source = run.source
-    if given.n != source.get("rows", 0) + source.get("validation_rows", 0):
-        return False
-    path = Path(str(source.get("path", "array"))).expanduser()
-    return not path.exists() or Path(given.source).expanduser().resolve() == path.resolve()
+    found = held_against(run, rows, display)
+    missing = [] if found.missing is None else [_missing(found.missing, found.held_out)]
+    return evidence_of(run, found.train, found.held_out, own=found.own), missing
 
 
 def _missing(problem: DataError, given: Dataset | None) -> Finding:
@@ -140,7 +125,8 @@ def _missing(problem: DataError, given: Dataset | None) -> Finding:
     )
 
 
-def _of_split(run: Run, train: Dataset | None, held_out: Dataset | None, own: bool = True) -> Evidence:
+def evidence_of(run: Run, train: Dataset | None, held_out: Dataset | None, *, own: bool) -> Evidence:
+    """A run, and rows to hold it against; `own` are split as the run's settings say."""
     counts = [0 if rows is None else rows.n for rows in (train, held_out)]
     where = _positions(run, *counts) if own else (None, None)
     columns = next((rows.columns for rows in (train, held_out) if rows is not None), None)
