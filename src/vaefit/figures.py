@@ -71,7 +71,7 @@ def reconstructions(found: Reconstruction, transform: Transform, path: Path) -> 
         return _profiles(found, transform, path)
     shown = found.samples[:, :MOST_SAMPLES]
     tiles = np.concatenate([found.input[:, None], found.mean[:, None], shown], axis=1)
-    mosaic = _mosaic(_to_grey_levels(tiles, transform, found.input))
+    mosaic = _mosaic(grey_levels(tiles, transform, found.input))
     titles = {
         0: "input",
         1: "mean",
@@ -92,7 +92,7 @@ def samples(rows: Float[np.ndarray, "rows *shape"], transform: Transform, path: 
         return _distributions(rows, transform, path)
     columns = math.ceil(math.sqrt(len(rows)))
     lines = -(-len(rows) // columns)
-    tiles = _to_grey_levels(rows, transform, rows)
+    tiles = grey_levels(rows, transform, rows)
     blank = np.full((lines * columns - len(rows), *tiles.shape[1:]), 255, np.uint8)
     grid = np.concatenate([tiles, blank]).reshape(lines, columns, *tiles.shape[1:])
     return _save(_picture(_mosaic(grid), columns, {}), path)
@@ -201,7 +201,7 @@ def _limit_to_settled(axes: Any, points: Points) -> None:
         axes.set_ylim(max(min(everything), low - span / 4), min(max(everything), high + span / 4) + span / 20)
 
 
-def _to_grey_levels(
+def grey_levels(
     tiles: np.ndarray, transform: Transform, reference: np.ndarray
 ) -> UInt8[np.ndarray, "..."]:
     """Values as 0..255 for the eye: by the data's own range where it has one, else by that of `reference`."""

@@ -32,7 +32,7 @@ HEADERS = {
 
 
 class Guard:
-    """Lets requests through to an app that come from the page itself, and puts security headers on answers."""
+    """Lets requests from the page itself through to an app, and puts security headers on answers."""
 
     def __init__(self, app: ASGIApp, port: int) -> None:
         self._app = app

@@ -6,7 +6,7 @@ from vaefit.errors import VaefitError
 
 
 class Refused(VaefitError):
-    """A request that cannot be answered; the message says why, `offers` what would help if it is asked for."""
+    """A request that cannot be answered; the message says why, `offers` what may be asked for instead."""
 
     def __init__(self, message: str, status: int = 422, offers: Sequence[str] = ()) -> None:
         super().__init__(message)

@@ -36,7 +36,9 @@ def bound(port: int) -> socket.socket:
     except OSError as problem:
         found.close()
         why = "is in use" if problem.errno == errno.EADDRINUSE else f"cannot be had: {problem.strerror}"
-        raise SettingsError(f"port {port} {why}; choose another --port, or leave it out for a free one") from None
+        raise SettingsError(
+            f"port {port} {why}; choose another --port, or leave it out for a free one"
+        ) from None
     return found
 
 
@@ -71,7 +73,9 @@ class Server(uvicorn.Server):
 
 def open_browser(address: str) -> None:
     """Open the page where there is a screen; a browser in the terminal would be in the way."""
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
         return
     with contextlib.suppress(webbrowser.Error, OSError):
         webbrowser.open(address)

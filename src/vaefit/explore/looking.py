@@ -1,0 +1,150 @@
+"""Everything the page says of one row."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from vaefit.data import Dataset, schema_of
+from vaefit.data.tables import decode
+from vaefit.evaluation import why_undefined
+from vaefit.evaluation.surprise import distortion_of_variables
+from vaefit.explore.dropped import Row
+from vaefit.explore.known import DRAWS, Known, score
+from vaefit.explore.pictures import odd_picture, pictures, spread_picture
+from vaefit.imputing import impute
+from vaefit.run import Run
+from vaefit.scoring import row_explained, seen
+
+NEAREST, SAMPLES = 6, 6
+# Columns, at most, that are left out one by one: each takes as long as scoring a row.
+MOST_LEFT_OUT = 64
+# Draws of what a cell would be.
+GUESSES = 200
+
+
+def look(run: Run, known: Known | None, row: Row) -> dict[str, Any]:
+    """What the model makes of a row, how likely it is, what is odd about it, and which rows are like it."""
+    dataset = row.dataset
+    value, error = score(run, dataset, block=1)
+    mean, sd = run.encode(dataset)
+    return {
+        "notes": list(row.notes),
+        "measure": "log-likelihood" if why_undefined(run.model) is None else "ELBO",
+        "nats": value[0],
+        "standard_error": None if error is None else error[0],
+        "draws": run.settings.samples if error is None else DRAWS,
+        "percentile": None if known is None else known.percentile(value[0]),
+        "among": 0 if known is None else int(known.scored.sum()),
+        "what": None if known is None else known.what,
+        "mean": mean[0],
+        "sd": sd[0],
+        **(_image(run, known, dataset) if run.image_size else _cells(run, known, dataset)),
+        **({} if known is None else _like_it(run, known, dataset, mean[0])),
+    }
+
+
+def shown_row(run: Run, rows: Dataset, at: int) -> dict[str, Any]:
+    """A row of the data: its name, label, and picture or cells."""
+    one = rows.take([at])
+    found: dict[str, Any] = {
+        "row": at,
+        "name": rows.names[at] if rows.names else None,
+        "label": rows.labels[at] if rows.labels else None,
+    }
+    if run.image_size:
+        values = one.values.astype(np.float32).reshape(1, *run.transform.shape)
+        return found | {"picture": pictures(values, run.transform, values)[0]}
+    return found | {"cells": _texts(run, one.values)}
+
+
+def _like_it(run: Run, known: Known, row: Dataset, mean: Float[np.ndarray, " latent"]) -> dict[str, Any]:
+    near = [
+        {**shown_row(run, known.rows, at), "distance": distance}
+        for at, distance in known.nearest(mean, NEAREST)
+    ]
+    same = known.equal_to(row)
+    return {"nearest": near, "same": same}
+
+
+def _image(run: Run, known: Known | None, row: Dataset) -> dict[str, Any]:
+    made = run.reconstruct(row, samples=SAMPLES)
+    drawn = [made.input[0], made.mean[0], *made.samples[0]]
+    first, mean, *samples = pictures(np.stack(drawn), run.transform, made.input[0])
+    found: dict[str, Any] = {
+        "input": first,
+        "reconstruction": mean,
+        "spread": spread_picture(made.sd[0]),
+        "samples": samples,
+    }
+    excess = _excess(run, known, row)
+    if excess is None:
+        return found
+    excess = excess.reshape(*run.transform.shape[:2], -1).sum(axis=-1)
+    picture, full = odd_picture(excess)
+    return found | {"odd": picture, "odd_full": full, "excess": float(excess.sum())}
+
+
+def _excess(run: Run, known: Known | None, row: Dataset) -> Float[np.ndarray, " variables"] | None:
+    """What each variable costs beyond its mean over the run's own rows, nats."""
+    if known is None or known.usual is None:
+        return None
+    return distortion_of_variables(run.model, seen(run, row, 0))[0] - known.usual
+
+
+def _cells(run: Run, known: Known | None, row: Dataset) -> dict[str, Any]:
+    """Each cell beside what the model would have it be."""
+    if run.model.likelihood.typed and row.dim <= MOST_LEFT_OUT:
+        return _each_given_others(run, row)
+    made = run.reconstruct(row, samples=50)
+    mean, sd = made.mean[0].astype(np.float64), made.sd[0].astype(np.float64)
+    excess = _excess(run, known, row)
+    texts = [_texts(run, v[None]) for v in (row.values[0], mean, mean - 2 * sd, mean + 2 * sd)]
+    return {
+        "odd_by": "nats beyond the usual",
+        "interval": "mean of the reconstruction, ± 2 sd of its draws",
+        "cells": _lines(run, row, texts, excess),
+    }
+
+
+def _each_given_others(run: Run, row: Dataset) -> dict[str, Any]:
+    odd = row_explained(run, seen(run, row, 0))
+    values = np.repeat(row.values, row.dim, axis=0)
+    np.fill_diagonal(values, np.nan)
+    table = None if row.table is None else row.table.take([0] * row.dim)
+    guess = impute(run, replace(row, values=values, table=table), draws=GUESSES)
+    ends = [np.diag(found)[None] for found in (guess.best, guess.low, guess.high)]
+    return {
+        "odd_by": "-log p(cell | the row's other cells), nats",
+        "interval": "given the other cells, with a 90 % interval",
+        "cells": _lines(run, row, [_texts(run, v) for v in (row.values, *ends)], odd),
+    }
+
+
+def _lines(
+    run: Run, row: Dataset, texts: list[list[str | None]], odd: Float[np.ndarray, " variables"] | None
+) -> list[dict[str, Any]]:
+    value, guess, low, high = texts
+    names = row.columns or [f"c{i}" for i in range(row.dim)]
+    levels = [variable.levels for variable in run.transform.variables] or [0] * row.dim
+    return [
+        {
+            "name": name,
+            "value": value[i],
+            "guess": guess[i],
+            "low": None if levels[i] else low[i],
+            "high": None if levels[i] else high[i],
+            "odd": None if odd is None else odd[i],
+        }
+        for i, name in enumerate(names)
+    ]
+
+
+def _texts(run: Run, values: Float[np.ndarray, "1 variables"]) -> list[str | None]:
+    """The cells of a row as its table writes them."""
+    schema = schema_of(run.transform)
+    if schema is None:
+        return [f"{value:.4g}" for value in np.asarray(values, np.float64)[0]]
+    cells = decode(np.asarray(values, np.float64), schema)
+    return [cells[column.name][0] for column in schema.modelled]
