@@ -1,6 +1,7 @@
 """The explorer's endpoints. Nothing is read from the disk for a request, so that no path can lead there."""
 
 import json
+import math
 from typing import Any
 from urllib.parse import unquote
 
@@ -56,21 +57,27 @@ class Explorer:
             Route("/", front),
             Route("/assets/{name}", asset),
             Route("/api/known", self.progress),
-            Route("/api/rows/{row:int}", self.row),
+            Route("/api/rows/{of}/{row:int}", self.row),
             Route("/api/decode", self.decode, methods=["POST"]),
             Route("/api/look", self.look, methods=["POST"]),
-            Route("/api/look/{row:int}", self.look_at, methods=["POST"]),
+            Route("/api/look/{of}/{row:int}", self.look_at, methods=["POST"]),
         ]
         return application(routes)
 
-    async def progress(self, request: Request) -> Response:  # noqa: ARG002
-        """How many of the run's rows are scored."""
+    async def progress(self, request: Request) -> Response:
+        """How many of the run's rows are scored, and what percentile a score has among them."""
         known = self.known
-        done, total = (0, 0) if known is None else (int(known.scored.sum()), known.wanted)
-        return JSONResponse({"scored": done, "of": total})
+        if known is None:
+            return JSONResponse({"scored": 0, "of": 0, "percentile": None})
+        try:
+            nats = float(request.query_params.get("nats", "nan"))
+        except ValueError:
+            raise Refused("expected a number of nats, found something else") from None
+        percentile = known.percentile(nats) if math.isfinite(nats) else None
+        return JSONResponse({"scored": known.done, "of": known.wanted, "percentile": percentile})
 
     async def row(self, request: Request) -> Response:
-        """A row of the map."""
+        """A row of the map (`shown`), or of those that new ones are held against (`known`)."""
         rows, at = self._place(request)
         return _answer(await self.worker(Urgency.MOVING, shown_row, self.run, rows, at))
 
@@ -99,14 +106,16 @@ class Explorer:
         return _answer(await self.worker(Urgency.ASKED, answer))
 
     async def look_at(self, request: Request) -> Response:
-        """The same of a row of the map."""
+        """The same of a row that is known already."""
         rows, at = self._place(request)
         row = Row(rows.take([at]))
         return _answer(await self.worker(Urgency.ASKED, look, self.run, self.known, row))
 
     def _place(self, request: Request) -> tuple[Dataset, int]:
-        rows, at = self.facts.rows, request.path_params["row"]
-        if rows is None or not 0 <= at < rows.n:
+        known = None if self.known is None else self.known.rows
+        rows = {"shown": self.facts.rows, "known": known}.get(request.path_params["of"])
+        at = request.path_params["row"]
+        if rows is None or at >= rows.n:
             raise Refused(f"there is no row {at}", 404)
         return rows, at
 

@@ -43,6 +43,11 @@ class Known:
         """How many rows will be scored."""
         return min(self.rows.n, MOST_TRAINING_ROWS)
 
+    @property
+    def done(self) -> int:
+        """How many are scored."""
+        return int(self.scored.sum())
+
     def pieces(self) -> Iterator[None]:
         """Score the rows, a few at each step; in an order that makes the first ones a fair sample."""
         chosen = np.array(spread(self.rows.n, MOST_TRAINING_ROWS))

@@ -36,7 +36,7 @@ def look(run: Run, known: Known | None, row: Row) -> dict[str, Any]:
         "standard_error": None if error is None else error[0],
         "draws": run.settings.samples if error is None else DRAWS,
         "percentile": None if known is None else known.percentile(value[0]),
-        "among": 0 if known is None else int(known.scored.sum()),
+        "among": 0 if known is None else known.done,
         "what": None if known is None else known.what,
         "mean": mean[0],
         "sd": sd[0],
