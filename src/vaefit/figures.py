@@ -201,16 +201,21 @@ def _limit_to_settled(axes: Any, points: Points) -> None:
         axes.set_ylim(max(min(everything), low - span / 4), min(max(everything), high + span / 4) + span / 20)
 
 
+def grey_range(transform: Transform, reference: np.ndarray) -> tuple[float, float]:
+    """What is drawn black and what white: by the data's own range where it has one, else by `reference`'s."""
+    if transform.kind == "pixels":
+        return 0.0, float(getattr(transform, "levels", 256) - 1)
+    if transform.kind in ("two-valued", "binarise", "unit-interval"):
+        low, high = (float(v) for v in transform.inverse(np.array([0.0, 1.0])))
+        return low, high
+    return float(reference.min()), float(reference.max())
+
+
 def grey_levels(
     tiles: np.ndarray, transform: Transform, reference: np.ndarray
 ) -> UInt8[np.ndarray, "..."]:
-    """Values as 0..255 for the eye: by the data's own range where it has one, else by that of `reference`."""
-    if transform.kind == "pixels":
-        low, high = 0.0, float(getattr(transform, "levels", 256) - 1)
-    elif transform.kind in ("two-valued", "binarise", "unit-interval"):
-        low, high = (float(v) for v in transform.inverse(np.array([0.0, 1.0])))
-    else:
-        low, high = float(reference.min()), float(reference.max())
+    """Values as 0..255 for the eye."""
+    low, high = grey_range(transform, reference)
     scaled = np.clip((tiles - low) / max(high - low, 1e-12), 0.0, 1.0)
     return np.round(255 * scaled).astype(np.uint8)
 

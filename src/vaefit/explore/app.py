@@ -82,12 +82,15 @@ class Explorer:
         return _answer(await self.worker(Urgency.MOVING, shown_row, self.run, rows, at))
 
     async def decode(self, request: Request) -> Response:
-        """Latent vectors as JSON; back come their means, sds and chances in float32, one after the other."""
+        """Latent vectors as JSON; back come their means, sds and chances in float32, one after the other.
+
+        `X-Widths` says how many numbers each of the three has for a row, 0 where there are none.
+        """
         asked = _json(await body(request, MOST_LATENTS, "latent vectors"))
         z = checked(self.run, asked.get("z") if isinstance(asked, dict) else None)
         parts = await self.worker(Urgency.MOVING, decode, self.run, z)
-        content = b"".join(np.ascontiguousarray(part, "<f4").tobytes() for part in parts)
-        widths = ",".join(str(part.shape[1]) for part in parts)
+        content = b"".join(np.ascontiguousarray(part, "<f4").tobytes() for part in parts if part is not None)
+        widths = ",".join("0" if part is None else str(part.shape[1]) for part in parts)
         return Response(content, media_type="application/octet-stream", headers={"X-Widths": widths})
 
     async def look(self, request: Request) -> Response:

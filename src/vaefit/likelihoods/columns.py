@@ -92,6 +92,15 @@ class Columns(Likelihood):
         ]
         return _in_order(found, self._places())
 
+    def chances(self, output: Float[Array, "*batch width"]) -> dict[int, Float[Array, "*batch levels"]]:
+        """The probability of each category of the columns that have some, by the column's place."""
+        found = {}
+        for (kind, at), (family, part) in zip(self._groups(), self._parts(output), strict=True):
+            if kind in ("binary", "ordinal", "categorical"):
+                for number, place in enumerate(at):
+                    found[place] = _of_levels(family(part), number, self.variables[place].levels or 2)
+        return dict(sorted(found.items()))
+
     def start_from(self, x: Float[np.ndarray, "rows dim"]) -> tuple["Columns", Float[Array, " width"]]:
         """Each family at its own columns of the data."""
         started = [
@@ -168,6 +177,14 @@ class _Cells(dist.Distribution):
             ],
             self.places,
         )
+
+
+def _of_levels(p: Any, number: int, levels: int) -> Array:
+    """The probabilities of the levels of one variable of a distribution of codes, or of zeros and ones."""
+    probs = jnp.asarray(p.probs)
+    if probs.ndim > len(p.batch_shape):
+        return probs[..., number, :levels]
+    return jnp.stack([1 - probs[..., number], probs[..., number]], axis=-1)
 
 
 def _in_order(found: list[Array], places: tuple[tuple[int, ...], ...]) -> Array:

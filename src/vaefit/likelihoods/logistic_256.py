@@ -90,3 +90,11 @@ class _DiscretisedLogistic(dist.Distribution):
         centre = self.loc - LOWEST
         below, above = centre / self.scale, (centre - (HIGHEST - LOWEST)) / self.scale
         return self.scale * (jax.nn.softplus(below) - jax.nn.softplus(above))
+
+    @property
+    def variance(self) -> Array:
+        # E x^2 - (E x)^2 by the masses of all levels above the lowest, measured from the mean.
+        levels = STEP * jnp.arange(1, 256)
+        above = jax.nn.sigmoid((self.loc[..., None] - levels) / self.scale[..., None])
+        mean = self.mean[..., None]
+        return mean[..., 0] ** 2 + STEP * jnp.sum(above * (2 * (levels - mean) - STEP), axis=-1)
