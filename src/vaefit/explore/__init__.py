@@ -1,1 +1,1 @@
-"""The explorer: a page on this machine alone, where a run's model answers; and the page of a fit under way."""
+"""The explorer: a page on this machine where a run's model answers; and the page of a fit under way."""

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
+from jaxtyping import Int
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -25,7 +26,6 @@ from vaefit.explore.refusal import Refused
 from vaefit.explore.worker import Urgency, Worker
 from vaefit.report import Facts
 from vaefit.report.markup import plain
-from vaefit.run import Run
 
 MEGABYTE = 2**20
 # Bytes of an upload: photographs are well below, and a row of text is far below.
@@ -35,13 +35,19 @@ MOST_IMAGE, MOST_ROW, MOST_LATENTS = 32 * MEGABYTE, 4 * MEGABYTE, MEGABYTE
 class Explorer:
     """A run, its rows, and the answers to a page about them.
 
-    `known` are the rows that new ones are held against (None: there are none); `facts` has those of the map.
+    `known` are the rows that new ones are held against (None: there are none); `facts` has those of the map,
+    and `numbers` are their places in the data.
     """
 
-    def __init__(self, run: Run, known: Known | None, facts: Facts, worker: Worker) -> None:
-        self.run, self.known, self.facts, self.worker = run, known, facts, worker
-        if known is not None:
-            worker.in_pieces(known.pieces())
+    def __init__(
+        self,
+        known: Known | None,
+        facts: Facts,
+        numbers: Int[np.ndarray, " rows"] | None,
+        worker: Worker,
+    ) -> None:
+        self.run, self.known, self.facts, self.numbers = facts.run, known, facts, numbers
+        self.worker = worker
 
     def app(self, page: str, assets: dict[str, Response]) -> Starlette:
         """The app; `assets` are the page's scripts and styles, by name."""
@@ -65,21 +71,25 @@ class Explorer:
         return application(routes)
 
     async def progress(self, request: Request) -> Response:
-        """How many of the run's rows are scored, and what percentile a score has among them."""
+        """How many of the run's rows are scored, and what percentile a score has among them.
+
+        `usual` says that what variables usually cost is known: before, nothing is odd.
+        """
         known = self.known
         if known is None:
-            return JSONResponse({"scored": 0, "of": 0, "percentile": None})
+            return JSONResponse({"scored": 0, "of": 0, "percentile": None, "usual": False})
         try:
             nats = float(request.query_params.get("nats", "nan"))
         except ValueError:
             raise Refused("expected a number of nats, found something else") from None
         percentile = known.percentile(nats) if math.isfinite(nats) else None
-        return JSONResponse({"scored": known.done, "of": known.wanted, "percentile": percentile})
+        usual = known.usual is not None
+        found = {"scored": known.done, "of": known.wanted, "percentile": percentile, "usual": usual}
+        return JSONResponse(found)
 
     async def row(self, request: Request) -> Response:
         """A row of the map (`shown`), or of those that new ones are held against (`known`)."""
-        rows, at = self._place(request)
-        return _answer(await self.worker(Urgency.MOVING, shown_row, self.run, rows, at))
+        return _answer(await self.worker(Urgency.MOVING, shown_row, self.run, *self._place(request)))
 
     async def decode(self, request: Request) -> Response:
         """Latent vectors as JSON; back come their means, sds and chances in float32, one after the other.
@@ -110,17 +120,20 @@ class Explorer:
 
     async def look_at(self, request: Request) -> Response:
         """The same of a row that is known already."""
-        rows, at = self._place(request)
+        rows, at, _ = self._place(request)
         row = Row(rows.take([at]))
         return _answer(await self.worker(Urgency.ASKED, look, self.run, self.known, row))
 
-    def _place(self, request: Request) -> tuple[Dataset, int]:
-        known = None if self.known is None else self.known.rows
-        rows = {"shown": self.facts.rows, "known": known}.get(request.path_params["of"])
+    def _place(self, request: Request) -> tuple[Dataset, int, int]:
+        """Rows, the place in them that was asked for, and the number of that row in the data."""
+        places = {"shown": (self.facts.rows, self.numbers)}
+        if self.known is not None:
+            places["known"] = (self.known.rows, self.known.numbers)
+        rows, numbers = places.get(request.path_params["of"], (None, None))
         at = request.path_params["row"]
-        if rows is None or at >= rows.n:
+        if rows is None or numbers is None or at >= rows.n:
             raise Refused(f"there is no row {at}", 404)
-        return rows, at
+        return rows, at, int(numbers[at])
 
 
 def application(routes: list[Route]) -> Starlette:

@@ -16,7 +16,8 @@ def decode(run: Run, z: Float[np.ndarray, "rows latent"]) -> list[Float[np.ndarr
     """Mean of p(x|z) in the data's units, its sd, and the chances of categories; None for what it lacks."""
     found = []
     for rows, (block,) in blocks(z, size=BLOCK):
-        found.append([None if part is None else part[: rows.stop - rows.start] for part in decoded(run, block)])
+        n = rows.stop - rows.start
+        found.append([None if part is None else part[:n] for part in decoded(run, np.asarray(block))])
     return [None if parts[0] is None else np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 

@@ -9,19 +9,23 @@ from jaxtyping import Float
 from vaefit.data import Dataset, schema_of
 from vaefit.data.tables import decode
 from vaefit.evaluation import why_undefined
-from vaefit.evaluation.surprise import distortion_of_variables
 from vaefit.explore.dropped import Row
-from vaefit.explore.known import DRAWS, Known, score
+from vaefit.explore.known import DRAWS, Known, cost, leaves_out, score
 from vaefit.explore.pictures import odd_picture, pictures, spread_picture
 from vaefit.imputing import impute
 from vaefit.run import Run
-from vaefit.scoring import row_explained, seen
 
 NEAREST, SAMPLES = 6, 6
-# Columns, at most, that are left out one by one: each takes as long as scoring a row.
-MOST_LEFT_OUT = 64
 # Draws of what a cell would be.
 GUESSES = 200
+_GIVEN_OTHERS = {
+    "odd_by": "-log p(cell | the row's other cells), nats beyond that column's mean",
+    "interval": "given the row's other cells, with a 90 % interval",
+}
+_RECONSTRUCTED = {
+    "odd_by": "-E log p(cell | z), nats beyond that column's mean",
+    "interval": "mean of the reconstructions, with 2 sd of them either way",
+}
 
 
 def look(run: Run, known: Known | None, row: Row) -> dict[str, Any]:
@@ -45,12 +49,12 @@ def look(run: Run, known: Known | None, row: Row) -> dict[str, Any]:
     }
 
 
-def shown_row(run: Run, rows: Dataset, at: int) -> dict[str, Any]:
-    """A row of the data: its name, label, and picture or cells."""
+def shown_row(run: Run, rows: Dataset, at: int, number: int) -> dict[str, Any]:
+    """A row of the data: what it is called, its label, and its picture or cells."""
     one = rows.take([at])
     found: dict[str, Any] = {
         "row": at,
-        "name": rows.names[at] if rows.names else None,
+        "name": rows.names[at] if rows.names else f"row {number + 1}",
         "label": rows.labels[at] if rows.labels else None,
     }
     if run.image_size:
@@ -59,13 +63,23 @@ def shown_row(run: Run, rows: Dataset, at: int) -> dict[str, Any]:
     return found | {"cells": _texts(run, one.values)}
 
 
+def columns_of(run: Run) -> list[str]:
+    """The names of a table's columns, as rows list their cells; none for images."""
+    if run.image_size:
+        return []
+    schema = schema_of(run.transform)
+    if schema is not None:
+        return [column.name for column in schema.modelled]
+    return [f"column {i + 1}" for i in range(run.transform.dim)]
+
+
 def _like_it(run: Run, known: Known, row: Dataset, mean: Float[np.ndarray, " latent"]) -> dict[str, Any]:
     near = [
-        {**shown_row(run, known.rows, at), "distance": distance}
+        {**shown_row(run, known.rows, at, int(known.numbers[at])), "distance": distance}
         for at, distance in known.nearest(mean, NEAREST)
     ]
     same = known.equal_to(row)
-    return {"nearest": near, "same": same}
+    return {"nearest": near, "same": None if same is None else int(known.numbers[same])}
 
 
 def _image(run: Run, known: Known | None, row: Dataset) -> dict[str, Any]:
@@ -90,43 +104,35 @@ def _excess(run: Run, known: Known | None, row: Dataset) -> Float[np.ndarray, " 
     """What each variable costs beyond its mean over the run's own rows, nats."""
     if known is None or known.usual is None:
         return None
-    return distortion_of_variables(run.model, seen(run, row, 0))[0] - known.usual
+    return cost(run, row)[0] - known.usual
 
 
 def _cells(run: Run, known: Known | None, row: Dataset) -> dict[str, Any]:
     """Each cell beside what the model would have it be."""
-    if run.model.likelihood.typed and row.dim <= MOST_LEFT_OUT:
-        return _each_given_others(run, row)
+    odd = _excess(run, known, row)
+    if leaves_out(run):
+        return {**_GIVEN_OTHERS, "cells": _lines(run, row, _guessed(run, row), odd)}
     made = run.reconstruct(row, samples=50)
     mean, sd = made.mean[0].astype(np.float64), made.sd[0].astype(np.float64)
-    excess = _excess(run, known, row)
     texts = [_texts(run, v[None]) for v in (row.values[0], mean, mean - 2 * sd, mean + 2 * sd)]
-    return {
-        "odd_by": "nats beyond the usual",
-        "interval": "mean of the reconstruction, ± 2 sd of its draws",
-        "cells": _lines(run, row, texts, excess),
-    }
+    return {**_RECONSTRUCTED, "cells": _lines(run, row, texts, odd)}
 
 
-def _each_given_others(run: Run, row: Dataset) -> dict[str, Any]:
-    odd = row_explained(run, seen(run, row, 0))
+def _guessed(run: Run, row: Dataset) -> list[list[str | None]]:
+    """The row, and each cell given the others: the best guess and the ends of an interval."""
     values = np.repeat(row.values, row.dim, axis=0)
     np.fill_diagonal(values, np.nan)
     table = None if row.table is None else row.table.take([0] * row.dim)
     guess = impute(run, replace(row, values=values, table=table), draws=GUESSES)
     ends = [np.diag(found)[None] for found in (guess.best, guess.low, guess.high)]
-    return {
-        "odd_by": "-log p(cell | the row's other cells), nats",
-        "interval": "given the other cells, with a 90 % interval",
-        "cells": _lines(run, row, [_texts(run, v) for v in (row.values, *ends)], odd),
-    }
+    return [_texts(run, v) for v in (row.values, *ends)]
 
 
 def _lines(
     run: Run, row: Dataset, texts: list[list[str | None]], odd: Float[np.ndarray, " variables"] | None
 ) -> list[dict[str, Any]]:
     value, guess, low, high = texts
-    names = row.columns or [f"c{i}" for i in range(row.dim)]
+    names = columns_of(run)
     levels = [variable.levels for variable in run.transform.variables] or [0] * row.dim
     return [
         {

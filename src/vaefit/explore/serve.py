@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from socket import socket
 
+import numpy as np
+from jaxtyping import Int
+
+from vaefit.data import Dataset, spread
 from vaefit.display import Display, Silent
+from vaefit.doctor.evidence import Rows
 from vaefit.explore.app import Explorer
 from vaefit.explore.guard import Guard
 from vaefit.explore.known import Known
-from vaefit.explore.page import assets, explorer_page
+from vaefit.explore.page import explorer_page
 from vaefit.explore.server import Server, bound
 from vaefit.explore.worker import Worker
 from vaefit.report import Facts
@@ -35,7 +40,8 @@ def explore(
     listening = listening or bound(port)
     try:
         explorer = explorer_of(run, rows, display or Silent())
-        guard = Guard(explorer.app(explorer_page(explorer), assets()), listening.getsockname()[1])
+        page = explorer_page(explorer)
+        guard = Guard(explorer.app(page.html(), page.assets()), listening.getsockname()[1])
         told(guard.address)
         Server(guard).run([listening])
         explorer.worker.stop()
@@ -48,7 +54,26 @@ def explorer_of(run: Run, rows: object, display: Display) -> Explorer:
     facts = Facts.of(run, rows, display=display)
     if facts.missing is not None:
         display.notice(f"the run's own rows cannot be read: {facts.missing}")
-    against = facts.rows if facts.train is None else facts.train
-    what = facts.about if facts.train is None else "training rows"
-    known = None if against is None else Known(run, against, what)
-    return Explorer(run, known, facts, Worker())
+    evidence = facts.evidence
+    assert evidence is not None
+    train = _numbers(evidence.train, facts.train)
+    shown = _numbers(evidence.held_out, facts.held_out)
+    if facts.train is not None and train is not None:
+        known = Known(run, facts.train, "training rows", train)
+    elif facts.held_out is not None and shown is not None:
+        known = Known(run, facts.held_out, facts.about, shown)
+    else:
+        known = None
+    if facts.held_out is None and train is not None and facts.rows is not None:
+        shown = train[spread(len(train), facts.rows.n)]
+    worker = Worker()
+    worker.in_pieces(iter(()) if known is None else known.pieces())
+    return Explorer(known, facts, shown, worker)
+
+
+def _numbers(there: Rows | None, kept: Dataset | None) -> Int[np.ndarray, " rows"] | None:
+    """The places in the data of the rows that are kept, evenly spread, of those that are there."""
+    if there is None or kept is None:
+        return None
+    every = np.arange(len(there.x)) if there.positions is None else there.positions
+    return every[spread(len(every), kept.n)]

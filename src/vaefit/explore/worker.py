@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from enum import IntEnum
@@ -14,7 +15,9 @@ from vaefit.explore.refusal import Refused
 T = TypeVar("T")
 
 MOST_WAITING = 500
-SECONDS_TO_STOP = 3.0
+SECONDS_TO_STOP = 1.0
+# How long after the last question work begins that nobody waits for: whoever moves a slider moves it again.
+QUIET, LOOK_AGAIN = 0.5, 0.01
 
 
 class Urgency(IntEnum):
@@ -77,5 +80,12 @@ class Worker:
         self._jobs.put((urgency, next(self._numbers), run))
 
     def _work(self) -> None:
+        asked = time.monotonic()
         while not self._stopped.is_set():
-            self._jobs.get()[2]()
+            job = self._jobs.get()
+            if job[0] == Urgency.WAITING and time.monotonic() < asked + QUIET:
+                self._jobs.put(job)
+                self._stopped.wait(LOOK_AGAIN)
+                continue
+            job[2]()
+            asked = asked if job[0] == Urgency.WAITING else time.monotonic()

@@ -13,6 +13,19 @@ from vaefit.cli.commands import compare
 from vaefit.cli.commands import doctor
 from vaefit.cli.commands import probe
 from vaefit.cli.commands import selfcheck
+from vaefit.cli.commands import explore
 from vaefit.cli.commands import about
 
-__all__ = ["about", "app", "compare", "doctor", "evaluate", "fit", "probe", "selfcheck", "table", "use"]
+__all__ = [
+    "about",
+    "app",
+    "compare",
+    "doctor",
+    "evaluate",
+    "explore",
+    "fit",
+    "probe",
+    "selfcheck",
+    "table",
+    "use",
+]

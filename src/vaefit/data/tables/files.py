@@ -171,8 +171,8 @@ def _quoted(text: str, separator: str, source: str, limit: int | None) -> pl.Dat
 def _ragged(source: str, width: int, widths: list[int]) -> DataError:
     line = next(i for i, found in enumerate(widths) if found != width)
     return DataError(
-        f"{source}: expected {width} cells in every line, found {widths[line]} in line {line + 1} (empty lines "
-        "not counted)"
+        f"{source}: expected {width} cells in every line, found {widths[line]} in line {line + 1} (empty "
+        "lines not counted)"
     )
 
 

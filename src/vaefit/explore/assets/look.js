@@ -49,7 +49,7 @@
     status.textContent = `Looking at ${title} …`;
     try {
       const found = await ask(path, options);
-      if (mine === latest) show(found, title);
+      if (mine === latest) show(found, title, () => look(path, options, title, again));
     } catch (problem) {
       if (mine === latest) complain(problem, again);
     }
@@ -66,11 +66,11 @@
     }
   }
 
-  function show(found, title) {
+  function show(found, title, repeat) {
     status.className = "note";
     status.replaceChildren(found.notes.length ? `${title}: ${found.notes.join("; ")}` : title);
     result.replaceChildren(numbers(found), ...(about.image ? images(found) : [cells(found)]), ...near(found));
-    if (found.what !== null) follow(found);
+    if (found.what !== null) follow(found, repeat);
     document.dispatchEvent(new CustomEvent("vaefit:looked", { detail: found }));
   }
 
@@ -91,13 +91,16 @@
   }
 
   // The percentile, while the run's own rows are still being scored.
-  async function follow(found) {
+  async function follow(found, repeat) {
     const mine = latest;
     const now = await ask(`/api/known?nats=${found.nats}`).catch(() => null);
     if (mine !== latest || now === null) return;
     const words = now.scored < now.of ? `${found.what} scored so far` : found.what;
     document.querySelector("#percentile dd")?.replaceChildren(...percentile(now.percentile, now.scored, words));
-    if (now.scored < now.of) timer = setTimeout(() => follow(found), 1000);
+    // Asked before anything was known to be usual: what is odd can be told now.
+    const told = about.image ? found.odd : found.cells.some((line) => line.odd !== null);
+    if (now.usual && !told) repeat();
+    else if (now.scored < now.of) timer = setTimeout(() => follow(found, repeat), 1000);
   }
 
   function send(mean) {
@@ -157,19 +160,17 @@
     return [make("h3", {}, `Nearest ${found.what}, by posterior mean`), same, about.image ? cards(found) : lines(found)].filter(Boolean);
   }
 
-  function called(row) {
-    return row.name ?? `row ${row.row + 1}`;
-  }
+  // A file is known by its name; where it lies is in the way.
+  const called = (row) => make("span", { title: row.name }, row.name.split("/").pop());
 
   function again(row) {
-    const title = called(row);
-    return make("button", { type: "button", onclick: () => look(`/api/look/known/${row.row}`, { method: "POST" }, title) }, "Look");
+    return make("button", { type: "button", onclick: () => look(`/api/look/known/${row.row}`, { method: "POST" }, row.name) }, "Look");
   }
 
   function cards(found) {
     return make("ul", { class: "neighbours" }, ...found.nearest.map((row) => make("li", {},
-      make("img", { class: "pixels", src: row.picture, alt: called(row) }),
-      make("span", {}, called(row)),
+      make("img", { class: "pixels", src: row.picture, alt: row.name }),
+      called(row),
       row.label === null ? null : make("span", { class: "quiet" }, row.label),
       make("span", { class: "quiet" }, `distance ${number(row.distance)}`), again(row))));
   }
