@@ -33,7 +33,7 @@ def rows(path: Path) -> Path:
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "vaefit", *arguments, "--json"],
+        [sys.executable, "-m", "vaefit", *arguments, "--json", "--no-report"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,7 +1,7 @@
 """`evaluate`: all the numbers on a fitted model and held-out rows, with baselines beside them."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -51,7 +51,7 @@ def evaluate(
     seed: int = 0,
     ais: bool = False,
     train: object = None,
-    with_baselines: bool = True,
+    with_baselines: bool | Collection[str] = True,
     with_samples: bool = True,
     features: Features | None = None,
     display: Display | None = None,
@@ -59,8 +59,9 @@ def evaluate(
     """Every number on every row, exactly once; see `vaefit evaluate --help`.
 
     `samples` is K, the draws of the importance-sampled log-likelihood. Baselines are fitted to `train`, or to
-    the run's own training rows, read again. `features` maps rows in the data's units to the space of one more
-    sample-quality line (a FID, where it is a network).
+    the run's own training rows, read again (`with_baselines` may name those that are wanted).
+    `features` maps rows in the data's units to the space of one more sample-quality line (a FID, where it is
+    a network).
 
     Raises:
         VaefitError: the rows cannot be read, or have another size or scale than those fitted.
@@ -86,7 +87,8 @@ def evaluate(
         to_beat = fitted_to if with_baselines else None
         beside, columns = _of_table(run, dataset, to_beat, seed, display, notices)
     elif with_baselines:
-        beside = _baselines(run, seen, fitted_to, levels, seed, display, notices)
+        wanted = None if with_baselines is True else with_baselines
+        beside = _baselines(run, seen, fitted_to, levels, seed, display, notices, wanted)
     quality = {}
     if with_samples and typed:
         quality = _table_quality(run, dataset, seed, notices)
@@ -201,6 +203,7 @@ def _baselines(
     seed: int,
     display: Display,
     notices: list[str],
+    wanted: Collection[str] | None,
 ) -> dict[str, Score]:
     likelihood, transform = run.model.likelihood, run.transform
     if train is None or is_mass_on_grey(transform, likelihood):
@@ -212,7 +215,7 @@ def _baselines(
         # A density of (v + u)/L beside a mass of levels: at most its logarithm plus D log L.
         fitted_to, rows = _spread(fitted_to, likelihood.levels), _spread(seen, likelihood.levels)
         log_jacobian = log_jacobian - transform.dim * math.log(likelihood.levels)
-    names, found = baselines.for_data(binary), {}
+    names, found = [n for n in baselines.for_data(binary) if wanted is None or n in wanted], {}
     for number, name in enumerate(names):
         display.working(f"baseline {name}", number, len(names))
         try:

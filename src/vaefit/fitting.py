@@ -12,13 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from vaefit import backend, by_ppca, data, doctor, figures, initialise, readme, recipes, run
+from vaefit import backend, by_ppca, data, doctor, initialise, readme, recipes, run
 from vaefit.assemble import build_model, build_trainer
 from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
 from vaefit.evaluation import visited
-from vaefit.folder import README, check_free, write_atomically
+from vaefit.figures.draw import write_all
+from vaefit.folder import README, REPORT, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
 from vaefit.networks import shown_numbers
@@ -39,6 +40,7 @@ def fit(
     force: bool = False,
     init_from: str | Path | None = None,
     tensorboard: bool = False,
+    report: bool = False,
     weights: Float[np.ndarray, " rows"] | None = None,
     display: Display | None = None,
     **settings: Any,
@@ -48,7 +50,8 @@ def fit(
     `settings` are those of `vaefit fit --help`, on top of the recipe's. With `out` the run folder is written
     as training goes on, and pictures at its end. With `init_from` training starts at another run's weights,
     and its settings (but for those of its data) stand in for the recipe's. With `tensorboard` the run folder
-    has event files too. With `weights`, positive, a row counts in training and validation as that many.
+    has event files too, with `report` a page to look at, `report.html`. With `weights`,
+    positive, a row counts in training and validation as that many.
 
     Raises:
         VaefitError: the data or a setting cannot be used, or training came to nothing; the message says why.
@@ -66,14 +69,14 @@ def fit(
         check_out(folder, rows, force)
     elif tensorboard:
         raise SettingsError("tensorboard writes into the run folder, found no out; give out, a folder")
-    fitted, trainer, shown = prepare(
+    fitted, trainer, split = prepare(
         rows, recipe=recipe, init_from=init_from, weights=weights, display=display, **settings
     )
     journal = Journal(fitted, display)
     if folder is not None:
         journal.begin(folder)
         clear(folder / BOARD)
-    return _train(fitted, trainer, journal, shown, tensorboard)
+    return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report)
 
 
 def fit_seeds(rows: object, *, seeds: int, out: str | Path, **how: Any) -> list[Run]:
@@ -91,12 +94,24 @@ def fit_seeds(rows: object, *, seeds: int, out: str | Path, **how: Any) -> list[
     ]
 
 
+class Split(NamedTuple):
+    """Training and validation rows (None where there are none)."""
+
+    train: Dataset
+    held_out: Dataset | None
+
+    @property
+    def last(self) -> Dataset:
+        """The rows to show at the end."""
+        return self.train if self.held_out is None else self.held_out
+
+
 class Prepared(NamedTuple):
-    """All that training needs: the run so far, its trainer, and the rows to show at the end."""
+    """All that training needs: the run so far, its trainer, and the rows."""
 
     fitted: Run
     trainer: Trainer
-    shown: Dataset
+    split: Split
 
 
 def prepare(
@@ -127,7 +142,7 @@ def prepare(
         trainer = _weighted(trainer, weights, chosen)
     for message in (*settled.notices, *notices):
         display.notice(message)
-    return Prepared(fitted, trainer, train_rows if held_out is None else held_out)
+    return Prepared(fitted, trainer, Split(train_rows, held_out))
 
 
 def train_on(
@@ -205,6 +220,7 @@ def resume(
     *,
     epochs: int | None = None,
     tensorboard: bool = False,
+    report: bool = False,
     display: Display | None = None,
 ) -> Run:
     """Take up a run where its last checkpoint left it; `epochs` is the new total.
@@ -234,19 +250,40 @@ def resume(
     journal = Journal(fitted, display)
     journal.take_up(trainer)
     fitted.save_settings()
-    return _train(fitted, trainer, journal, train_rows if held_out is None else held_out, tensorboard)
+    split = Split(train_rows, held_out)
+    return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report)
 
 
-def _train(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset, tensorboard: bool) -> Run:
+def _train(
+    fitted: Run, trainer: Trainer, journal: Journal, split: Split, *, tensorboard: bool, report: bool
+) -> Run:
+    display = journal.display
     if not tensorboard:
-        return _train_and_finish(fitted, trainer, journal, shown)
-    assert fitted.folder is not None
-    board = Board(journal.display, fitted.folder / BOARD, journal.history)
-    journal.display = board
-    with contextlib.closing(board):
-        _train_and_finish(fitted, trainer, journal, shown)
-        board.finish(fitted, shown)
+        _train_and_finish(fitted, trainer, journal, split.last)
+    else:
+        assert fitted.folder is not None
+        board = Board(display, fitted.folder / BOARD, journal.history)
+        journal.display = board
+        with contextlib.closing(board):
+            _train_and_finish(fitted, trainer, journal, split.last)
+            board.finish(fitted, split.last)
+    if report and fitted.folder is not None:
+        _report(fitted, trainer, split, display)
     return fitted
+
+
+def _report(fitted: Run, trainer: Trainer, split: Split, display: Display) -> None:
+    """The page; whatever happens to it, the fit is done and saved."""
+    assert fitted.folder is not None
+    try:
+        from vaefit.report import Facts, write_page
+
+        train, held_out = (None if r is None else data.as_fitted(r, fitted.transform) for r in split)
+        assert train is not None
+        write_page(Facts.of_fit(fitted, trainer, train, held_out, display), fitted.folder / REPORT)
+    except Exception as problem:
+        why = " ".join(str(problem).split()) or type(problem).__name__
+        display.notice(f"no {REPORT}: {why[:200]}; all else of the run is saved (vaefit report tries again)")
 
 
 def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> Run:
@@ -272,7 +309,7 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
         journal.save(trainer)
     fitted.summary["findings"] = _warnings(fitted, trainer, shown)
     if fitted.folder is not None:
-        figures.write_all(fitted, shown, fitted.folder)
+        write_all(fitted, shown, fitted.folder)
         write_atomically(fitted.folder / README, readme.text(fitted))
     return fitted
 

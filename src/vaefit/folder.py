@@ -20,6 +20,7 @@ WEIGHTS, TRANSFORM, SETTINGS, HISTORY = (
     "history.jsonl",
 )
 README = "README.md"
+REPORT = "report.html"
 CHECKPOINT = Path("checkpoint")
 PROGRESS = CHECKPOINT / "progress.json"
 

@@ -28,9 +28,11 @@ class Said(NamedTuple):
 
 
 def call(*arguments: object) -> Said:
-    """Run the command line in this process."""
+    """Run the command line in this process; a fit writes its page only where a test asks for it."""
     from vaefit.cli.main import run
 
+    if arguments and arguments[0] == "fit" and "--report" not in arguments:
+        arguments = (*arguments, "--no-report")
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = run([str(a) for a in arguments])

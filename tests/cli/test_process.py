@@ -14,7 +14,7 @@ def vaefit_process(*arguments, **options):
 
 
 def test_fit_in_a_process(folder, small, tmp_path):
-    done = vaefit_process("fit", folder, "--out", "run", "--json", *small, cwd=tmp_path)
+    done = vaefit_process("fit", folder, "--out", "run", "--json", "--no-report", *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["run"] == "run"
     assert done.stdout.count("\n") == 1

@@ -3,73 +3,42 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
-from typing import Any
 
 import numpy as np
 from starlette.responses import Response
 
-from vaefit.evaluation import latent_use
 from vaefit.explore.app import MOST_IMAGE, Explorer
 from vaefit.explore.looking import columns_of, shown_row
 from vaefit.report.facts import Facts
 from vaefit.report.markup import element, paragraph, text
-from vaefit.report.page import asset as asset_of_report
-from vaefit.report.page import data_element
+from vaefit.report.page import Page, asset, values
 from vaefit.report.section import Section
+from vaefit.report.sections import latent_map
 from vaefit.report.view import view
-from vaefit.scoring import seen
 
-_HEAD = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<link rel="icon" href="data:,">
-{links}
-</head>
-<body>
-"""
 OWN = ("look.js", "explore.js", "explore.css", "watch.js", "watch.css")
 KINDS = {"js": "text/javascript", "css": "text/css"}
 
 
 @dataclass(frozen=True)
 class Served:
-    """A page whose scripts and styles lie beside it on the server."""
+    """A page whose styles and scripts lie beside it on the server."""
 
-    title: str
-    subtitle: str
-    sections: Sequence[Section]
+    page: Page
     styles: Sequence[str]
     scripts: Sequence[str]
-    data: dict[str, Any] = field(default_factory=dict)
 
     def html(self) -> str:
         """The page itself."""
-        links = "\n".join(f'<link rel="stylesheet" href="/assets/{name}">' for name in self.styles)
-        values = {**self.data, **{name: v for section in self.sections for name, v in section.data.items()}}
-        switch = element("button", "Theme", type="button", id="theme", class_="quiet")
-        contents = "".join(
-            element("li", element("a", text(part.title), href=f"#{part.id}")) for part in self.sections
-        )
-        body = [
-            element("a", "Skip to content", class_="skip", href="#content"),
-            element("header", element("h1", text(self.title)) + self.subtitle + switch),
-            element("nav", element("ol", contents), aria_label="Contents"),
-            element("main", "\n".join(map(_section, self.sections)), id="content"),
-            *(data_element(name, value) for name, value in values.items()),
-            '<script type="text/plain" id="plotly" data-address="/assets/plotly.js"></script>',
-            *(f'<script src="/assets/{name}"></script>' for name in self.scripts),
-        ]
-        head = _HEAD.format(title=text(f"{self.title} – vaefit"), links=links)
-        return head + "\n".join(body) + "\n</body>\n</html>\n"
+        links = [f'<link rel="stylesheet" href="/assets/{name}">' for name in self.styles]
+        plotly = '<script type="text/plain" id="plotly" data-address="/assets/plotly.js"></script>'
+        scripts = [f'<script src="/assets/{name}"></script>' for name in self.scripts]
+        return self.page.around(links, [*values(self.page.sections), plotly, *scripts])
 
     def assets(self) -> dict[str, Response]:
-        """Its scripts and styles, by name."""
+        """Its styles and scripts, by name."""
         from plotly.offline import get_plotlyjs
 
         names = (*self.styles, *self.scripts)
@@ -77,26 +46,22 @@ class Served:
         return found | {"plotly.js": Response(get_plotlyjs(), media_type=KINDS["js"])}
 
 
-def _section(section: Section) -> str:
-    heading = element("h2", text(section.title), id=f"{section.id}-title")
-    return element("section", heading + section.html, id=section.id, aria_labelledby=f"{section.id}-title")
-
-
 def _asset(name: str) -> str:
     if name not in OWN:
-        return asset_of_report(name)
+        return asset(name)
     return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def explorer_page(explorer: Explorer) -> Served:
     """The page of a run."""
-    run = explorer.run
+    facts = explorer.facts
+    name = "run" if facts.run.folder is None else facts.run.folder.resolve().name
+    shown = [_look(explorer), latent_map.section(facts), _decoder(facts)]
     return Served(
-        "run" if run.folder is None else run.folder.resolve().name,
-        _subtitle(explorer),
-        [_look(explorer), _decoder(explorer.facts)],
-        ("page.css", "live.css", "explore.css"),
-        ("page.js", "cells.js", "live.js", "look.js", "explore.js"),
+        Page(name, _subtitle(explorer), [section for section in shown if section is not None]),
+        ("page.css", "live.css", "map.css", "explore.css"),
+        # The map asks for the decoder when it begins.
+        ("page.js", "cells.js", "live.js", "look.js", "explore.js", "map.js"),
     )
 
 
@@ -162,9 +127,8 @@ def _example(explorer: Explorer) -> str:
 
 def _decoder(facts: Facts) -> Section:
     """The live decoder; `explore.js` puts the model behind it."""
-    run, latents = facts.run, facts.latents
+    run, latents, use = facts.run, facts.latents, facts.use
     none = np.zeros((1, run.model.posterior.latent_dim), np.float32)
-    use = None if facts.rows is None else latent_use(run.model, seen(run, facts.rows, 0))
     columns = None if facts.rows is None else facts.rows.columns
     shown = view(run, none if latents is None else latents.mean, use, columns=columns)
     words = (

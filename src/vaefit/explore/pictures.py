@@ -1,13 +1,11 @@
 """Rows that are images, as pictures that stand in an answer."""
 
-import base64
-import io
-
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from vaefit.data import Transform
-from vaefit.figures import grey_levels
+from vaefit.figures.ranges import grey_levels
+from vaefit.report.images import uri
 
 # More odd than usual, and less so: Okabe & Ito's vermillion and blue, told apart by colour-blind eyes.
 ODD, USUAL = (213, 94, 0), (0, 114, 178)
@@ -20,13 +18,13 @@ def pictures(
 ) -> list[str]:
     """Each row as the address of a PNG that holds it; where the data have no range of their own, in that of
     `like`."""
-    return [png(levels) for levels in grey_levels(rows, transform, like)]
+    return [uri(levels) for levels in grey_levels(rows, transform, like)]
 
 
 def spread_picture(sd: Float[np.ndarray, "height width *channels"]) -> str:
     """Standard deviations, of colours their mean: black for none, white for the largest."""
     grey = sd.mean(axis=-1) if sd.ndim == 3 else sd
-    return png(np.round(255 * grey / max(float(grey.max()), 1e-12)).astype(np.uint8))
+    return uri(np.round(255 * grey / max(float(grey.max()), 1e-12)).astype(np.uint8))
 
 
 def odd_picture(excess: Float[np.ndarray, "height width"]) -> tuple[str, float]:
@@ -35,13 +33,4 @@ def odd_picture(excess: Float[np.ndarray, "height width"]) -> tuple[str, float]:
     strength = np.clip(np.abs(excess) / full, 0, 1)
     colours = np.where((excess > 0)[..., None], ODD, USUAL)
     rgba = np.concatenate([colours, np.round(255 * strength[..., None])], axis=-1).astype(np.uint8)
-    return png(rgba), full
-
-
-def png(levels: UInt8[np.ndarray, "height width *channels"]) -> str:
-    """An image as the address of a PNG."""
-    from PIL import Image
-
-    drawn = io.BytesIO()
-    Image.fromarray(levels).save(drawn, "png")
-    return f"data:image/png;base64,{base64.b64encode(drawn.getvalue()).decode()}"
+    return uri(rgba), full

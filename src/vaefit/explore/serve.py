@@ -1,6 +1,7 @@
 """`explore`: from a run to its page."""
 
 from collections.abc import Callable
+from functools import cached_property
 from socket import socket
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Int
 from vaefit.data import Dataset, spread
 from vaefit.display import Display, Silent
 from vaefit.doctor.evidence import Rows
+from vaefit.evaluation import LatentUse, latent_use
 from vaefit.explore.app import Explorer
 from vaefit.explore.guard import Guard
 from vaefit.explore.known import Known
@@ -17,6 +19,8 @@ from vaefit.explore.server import Server, bound
 from vaefit.explore.worker import Worker
 from vaefit.report import Facts
 from vaefit.run import Run
+from vaefit.scores import Evaluation
+from vaefit.scoring import seen
 
 
 def explore(
@@ -49,9 +53,27 @@ def explore(
         listening.close()
 
 
+class Asked(Facts):
+    """Facts without those that take minutes: whoever opened a page waits for it."""
+
+    @cached_property
+    def evaluation(self) -> Evaluation | None:
+        """Left out."""
+        return None
+
+    @property
+    def use(self) -> LatentUse | None:
+        """How the latents are used on `rows`."""
+        return self._use
+
+    @cached_property
+    def _use(self) -> LatentUse | None:
+        return None if self.rows is None else latent_use(self.run.model, seen(self.run, self.rows, self.seed))
+
+
 def explorer_of(run: Run, rows: object, display: Display) -> Explorer:
     """A run with the rows that its page is about, and those that new rows are held against."""
-    facts = Facts.of(run, rows, display=display)
+    facts = Asked.of(run, rows, display=display)
     if facts.missing is not None:
         display.notice(f"the run's own rows cannot be read: {facts.missing}")
     evidence = facts.evidence

@@ -1,4 +1,4 @@
-"""All that the sections read, computed once from a run and its rows; what is expensive only when it is asked for."""
+"""All that the sections read, computed once from a run and its rows; what is expensive, when asked for."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from vaefit import doctor
+from vaefit import doctor, generate
 from vaefit.data import Dataset, Schema, schema_of, spread
 from vaefit.display import Display, Silent
 from vaefit.doctor.evidence import Evidence
@@ -16,13 +16,20 @@ from vaefit.evaluation import Evaluator, LatentUse
 from vaefit.reading import held_against
 from vaefit.run import Reconstruction, Run
 from vaefit.scores import Evaluation
+from vaefit.synthetic import draw_values
 from vaefit.train import Trainer
 
-# Rows that are evaluated, and training rows that are encoded and looked through for neighbours; evenly spread.
+# Rows that are evaluated, and training rows that are looked through for neighbours; evenly spread.
 MOST_EVALUATED, MOST_TRAINING = 1000, 5000
 # Draws of q(z|x) a row for the log-likelihood; fewer where the page is made at the end of a fit.
-DRAWS, QUICK_DRAWS = 1000, 100
-SHOWN, EXTREME = 8, 4  # typical rows, and as many best and worst ones
+DRAWS, QUICK_DRAWS = 500, 100
+# Factor analysis (beside pPCA) and mixtures take longer than all the rest of a page.
+QUICK_BASELINES = ("full-gaussian", "independent-bernoulli", "independent-gaussian", "ppca")
+BASELINES = (*QUICK_BASELINES, "bernoulli-mixture", "gaussian-mixture")
+# Typical rows, and as many best and worst ones: of images, and of tables, whose rows take more room.
+SHOWN, EXTREME = (8, 4), (3, 3)
+SAMPLES, TABLE_SAMPLES = 48, 2000
+CELL_DRAWS = 200
 
 
 class Latents(NamedTuple):
@@ -36,7 +43,7 @@ class Latents(NamedTuple):
 class Facts:
     """A run, its rows, and what is known of both.
 
-    `train` are the training rows and `held_out` those the page is about, each None where it cannot be had, and
+    `train` are the training rows and `held_out` those the page is about, each None where there are none, and
     `missing` says why in words. `all_rows` are their numbers in full: here they are at most 5000 and 1000,
     evenly spread. Without `with_data` no section may show a row of the data, or anything of a single row.
     `quick` asks for fewer draws; `findings` are the doctor's own words.
@@ -65,13 +72,16 @@ class Facts:
         seed: int = 0,
         display: Display | None = None,
     ) -> "Facts":
-        """Facts about rows, or about a run's own: its validation rows, or its training rows if it has no others.
+        """Facts about rows, or about a run's own: validation rows, or training rows where it has no others.
 
         Raises:
             DataError: the rows are of another size or scale than those fitted.
         """
         display = display or Silent()
         found = held_against(run, rows, display)
+        if not with_data:
+            # The doctor names rows.
+            found = found._replace(train=_nameless(found.train), held_out=_nameless(found.held_out))
         about = "validation rows" if found.own else "rows given"
         facts = cls(
             run,
@@ -116,7 +126,7 @@ class Facts:
 
     @cached_property
     def rows(self) -> Dataset | None:
-        """The rows that the page is about: at most 1000 held-out ones, or training rows where there are none."""
+        """The rows that the page is about: at most 1000, held-out ones, or else training rows."""
         return _thinned(self.train, MOST_EVALUATED) if self.held_out is None else self.held_out
 
     @property
@@ -145,7 +155,7 @@ class Facts:
             samples=self.draws,
             seed=self.seed,
             train=self.train,
-            with_baselines=self.train is not None,
+            with_baselines=self.train is not None and (QUICK_BASELINES if self.quick else BASELINES),
             with_samples=self.train is not None and not self.quick,
             display=self.display,
         )
@@ -218,10 +228,11 @@ class Facts:
         if self.log_likelihood is None:
             return {}
         order = np.argsort(-self.log_likelihood, kind="stable")
-        few = min(EXTREME, len(order) // 3)
+        shown, extreme = SHOWN if self.is_image else EXTREME
+        few = min(extreme, len(order) // 3)
         # In the middle of the order by likelihood, spread evenly: neither lucky nor unlucky ones.
         middle = order[few : len(order) - few]
-        typical = np.sort(middle[spread(len(middle), SHOWN)])
+        typical = np.sort(middle[spread(len(middle), shown)])
         return {"typical": typical, "best": order[:few], "worst": order[::-1][:few]}
 
     @cached_property
@@ -231,10 +242,56 @@ class Facts:
         make = partial(self.run.reconstruct, samples=10, seed=self.seed)
         return {kind: make(self.rows.take(which)) for kind, which in self.chosen.items() if len(which)}
 
+    @cached_property
+    def _drawn(self) -> Float[np.ndarray, "draws shown variables"]:
+        assert self.rows is not None
+        shown = self.rows.take(np.concatenate(list(self.chosen.values())))
+        found = generate.reconstruct(
+            self.run.model,
+            self.run.inputs(shown),
+            samples=CELL_DRAWS,
+            seed=self.seed,
+            dropout=self.run.settings.generate_with_dropout,
+            noise=not self.run.model.likelihood.joint,
+        )
+        return np.asarray(self.run.transform.inverse(found), np.float64)
+
+    def drawn(self, row: int) -> Float[np.ndarray, "draws variables"]:
+        """Draws of p(x|z), z from q(z|x), of a row in `chosen`, in the data's units."""
+        place = [int(r) for which in self.chosen.values() for r in which].index(row)
+        return self._drawn[:, place]
+
+    @cached_property
+    def samples_x(self) -> Float[np.ndarray, "samples variables"]:
+        """New rows in network units: of images the decoder's mean, of tables draws of p(x)."""
+        noise = not self.is_image and not self.run.model.likelihood.joint
+        return generate.sample(
+            self.run.model,
+            SAMPLES if self.is_image else TABLE_SAMPLES,
+            seed=self.seed,
+            dropout=self.run.settings.generate_with_dropout,
+            noise=noise,
+        )
+
+    @cached_property
+    def samples(self) -> Float[np.ndarray, "samples variables"]:
+        """The same new rows in the data's units."""
+        if self.schema is not None:
+            return draw_values(self.run, TABLE_SAMPLES, self.seed)
+        return np.asarray(self.run.transform.inverse(self.samples_x))
+
     def called(self, row: int) -> str:
         """The name of one of `rows`, or its number, from 1."""
         names = None if self.rows is None else self.rows.names
         return names[row] if names else f"row {row + 1}"
+
+    def short(self, row: int) -> str:
+        """The same without the folders of a path."""
+        return self.called(row).rstrip("/").rpartition("/")[2]
+
+
+def _nameless(rows: Dataset | None) -> Dataset | None:
+    return None if rows is None else replace(rows, names=None)
 
 
 def _thinned(rows: Dataset | None, most: int) -> Dataset | None:

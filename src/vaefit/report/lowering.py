@@ -20,13 +20,11 @@ from vaefit.errors import VaefitError
 
 # JAX's operations that a page has under the same name, element by element.
 ELEMENTWISE = frozenset(
-    "abs add and clamp cos div eq exp expm1 floor ge gt is_finite le log log1p logistic lt max min mul ne neg "
-    "not or pow round select_n sign sin sqrt sub tanh xor".split()
+    ["abs", "add", "and", "clamp", "cos", "div", "eq", "exp", "expm1", "floor", "ge", "gt", "is_finite", "le", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne", "neg", "not", "or", "pow", "round", "select_n", "sign", "sin", "sqrt", "sub", "tanh", "xor"]
 )
 # Those that only move elements: which goes where is found by letting them move the elements' numbers.
 MOVES = frozenset(
-    "broadcast_in_dim concatenate expand_dims gather reshape rev slice split squeeze stack tile transpose "
-    "unstack".split()
+    ["broadcast_in_dim", "concatenate", "expand_dims", "gather", "reshape", "rev", "slice", "split", "squeeze", "stack", "tile", "transpose", "unstack"]
 )
 # Of these a page has the one for truth values, the one for fractions.
 OF_TRUTH, OF_FRACTIONS = frozenset(("and", "not", "or", "xor")), frozenset(("div", "pow"))
@@ -39,7 +37,7 @@ REDUCTIONS = {
     "cumsum": "cumsum",
 }
 # The same value under another name.
-SAME = frozenset("copy copy_p stop_gradient device_put".split())
+SAME = frozenset(["copy", "copy_p", "stop_gradient", "device_put"])
 INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 
 

@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
+# A cell that is set as a number: alone, or as the best of its column.
+_NUMBER = re.compile(r"^(★ )?[-+−±]?[\d,]*\.?\d+(e[-+]?\d+)?%?$|^–$")
 # Control characters have no place in HTML, and those of writing direction could reorder the text around.
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|[\ud800-\udfff]")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|[\ud800-\udfff]"
+)
 
 
 def text(value: object) -> str:
@@ -19,7 +23,12 @@ def text(value: object) -> str:
     >>> text('<script>"&')
     '&lt;script&gt;&quot;&amp;'
     """
-    return html.escape(_UNSEEN.sub("\ufffd", str(value)), quote=True)
+    return html.escape(visible(value), quote=True)
+
+
+def visible(value: object) -> str:
+    """Any value as text, what cannot be seen replaced."""
+    return _UNSEEN.sub("\ufffd", str(value))
 
 
 def as_json(value: Any) -> str:
@@ -69,13 +78,18 @@ def paragraph(words: object, class_: str | None = None) -> str:
 
 
 def table(
-    heads: Sequence[object], lines: Iterable[Sequence[object]], *, caption: str = "", marked: int | None = None
+    heads: Sequence[object],
+    lines: Iterable[Sequence[object]],
+    *,
+    caption: str = "",
+    marked: int | None = None,
 ) -> str:
     """A table of text, in a box that scrolls sideways; cells that are numbers are set as such.
 
     The first cell of a line is its heading; the line at `marked` stands out.
     """
-    head = "".join(element("th", text(name), scope="col") for name in heads)
+    lines = list(lines)
+    head = "".join(_head(name, [line[at] for line in lines]) for at, name in enumerate(heads))
     body = "".join(
         element("tr", _line(line), class_="marked" if number == marked else None)
         for number, line in enumerate(lines)
@@ -86,6 +100,11 @@ def table(
     return element("div", whole, class_="scroll", tabindex=0, role="region", aria_label=caption or "table")
 
 
+def _head(name: object, column: Sequence[object]) -> str:
+    numbers = bool(column) and all(_NUMBER.match(text(cell)) for cell in column)
+    return element("th", text(name), scope="col", class_="number" if numbers else None)
+
+
 def _line(cells: Sequence[object]) -> str:
     first, *rest = cells
     return element("th", text(first), scope="row") + "".join(_cell(cell) for cell in rest)
@@ -93,7 +112,7 @@ def _line(cells: Sequence[object]) -> str:
 
 def _cell(cell: object) -> str:
     written = text(cell)
-    return element("td", written, class_="number" if re.match(r"^[-+−±*]?[\d.,]+", written) else None)
+    return element("td", written, class_="number" if _NUMBER.match(written) else None)
 
 
 def number(value: float | None, digits: int = 2) -> str:

@@ -5,11 +5,13 @@ import gzip
 import importlib.resources
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from vaefit.report import sections
 from vaefit.report.facts import Facts
-from vaefit.report.markup import as_json, element, text
+from vaefit.report.markup import as_json, element, paragraph, text
 from vaefit.report.section import Section
 
 # Nothing may be fetched from anywhere, whatever a page's content says.
@@ -22,15 +24,12 @@ _HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <title>{title}</title>
 <link rel="icon" href="data:,">
-<style>
-{style}
-</style>
+{more}
 </head>
 """
 
@@ -48,26 +47,42 @@ class Page:
         """The report on a run."""
         run = facts.run
         name = run.folder.resolve().name if run.folder is not None else "run"
-        return cls(f"{name} – vaefit", "", sections.of(facts))
+        return cls(name, _about(facts), sections.of(facts))
 
     def html(self, *, policy: str = OFFLINE) -> str:
         """The whole page, one self-contained file."""
+        secured = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        return self.around([secured, f"<style>\n{styles(self.sections)}\n</style>"], scripts(self.sections))
+
+    def around(self, head: Iterable[str], scripts: Iterable[str]) -> str:
+        """The page with these elements at the end of its head, and these scripts."""
         body = [
             element("a", "Skip to content", class_="skip", href="#content"),
             _header(self.title, self.subtitle),
             _contents(self.sections),
             element("main", "\n".join(map(_section, self.sections)), id="content"),
-            *scripts(self.sections),
+            *scripts,
         ]
-        head = _HEAD.format(policy=policy, title=text(self.title), style=asset("page.css"))
-        return f"{head}<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
+        above = _HEAD.format(title=text(f"{self.title} – vaefit"), more="\n".join(head))
+        return f"{above}<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
+
+
+def styles(shown: Sequence[Section]) -> str:
+    """The page's style sheet, and those of sections."""
+    names = dict.fromkeys(["page.css", *(name for section in shown for name in section.styles)])
+    return "\n".join(map(asset, names))
 
 
 def scripts(shown: Sequence[Section]) -> list[str]:
     """Script elements: values first, Plotly packed, then the page's own and those of sections."""
-    values = {name: value for section in shown for name, value in section.data.items()}
     names = dict.fromkeys(["page.js", *(name for section in shown for name in section.scripts)])
-    return [*(data_element(name, value) for name, value in values.items()), plotly(), *map(script, names)]
+    return [*values(shown), plotly(), *map(script, names)]
+
+
+def values(shown: Sequence[Section]) -> list[str]:
+    """The values of sections, each under its name."""
+    found = {name: value for section in shown for name, value in section.data.items()}
+    return [data_element(name, value) for name, value in found.items()]
 
 
 def data_element(name: str, value: Any) -> str:
@@ -82,7 +97,7 @@ def script(name: str) -> str:
 
 
 def plotly() -> str:
-    """Plotly's script, packed (it is the page's largest part by far); `page.js` unpacks it for the first plot."""
+    """Plotly's script, packed, as it is the page's largest part; `page.js` unpacks it for the first plot."""
     from plotly.offline import get_plotlyjs
 
     packed = gzip.compress(get_plotlyjs().encode(), 9, mtime=0)
@@ -91,11 +106,27 @@ def plotly() -> str:
 
 def asset(name: str) -> str:
     """The text of a file of `assets/`."""
-    return importlib.resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    return importlib.resources.files("vaefit.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _about(facts: Facts) -> str:
+    source = str(facts.run.source.get("path", "array"))
+    what = "an array" if source == "array" else Path(source).name
+    fitted = f"A variational autoencoder fitted by vaefit {version('vaefit')} to {what}."
+    if facts.rows is None or not facts.with_data:
+        data = "No row of the data is in this page." if not facts.with_data else ""
+    else:
+        data = "This page embeds rows of the data; vaefit report --no-data leaves them out."
+    quick = (
+        " Written at the end of the fit with few draws; vaefit report is more exact." if facts.quick else ""
+    )
+    return paragraph(f"{fitted} {data}{quick}")
 
 
 def _header(title: str, subtitle: str) -> str:
-    switch = element("button", "Theme", type="button", id="theme", class_="quiet", aria_label="Change the theme")
+    switch = element(
+        "button", "Theme", type="button", id="theme", class_="quiet", aria_label="Change the theme"
+    )
     return element("header", element("h1", text(title)) + subtitle + switch)
 
 

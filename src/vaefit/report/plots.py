@@ -4,10 +4,11 @@ A colour is written as `$name` or `$name@opacity`, a name of `COLOURS`, and beco
 dark, or paper) in the page. What all plots have in common (fonts, margins, grid) is set there too.
 """
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
-from vaefit.report.markup import as_json, element, text
+from vaefit.report.markup import as_json, element, text, visible
 
 # Okabe & Ito's palette, safe for colour-blind eyes; the page's style sheet has a value for each theme.
 SERIES = ("$blue", "$orange", "$green", "$purple", "$vermillion", "$sky", "$yellow")
@@ -27,19 +28,24 @@ def plot(
     return element("figure", area + script + below)
 
 
+def words(value: object) -> str:
+    """Text as Plotly's labels take it: they read a little markup, and entities for three characters."""
+    return html.escape(visible(value), quote=False)
+
+
 def axis(title: str, **more: Any) -> dict[str, Any]:
     """An axis with its label and unit."""
-    return {"title": {"text": text(title)}, **more}
+    return {"title": {"text": words(title)}, **more}
 
 
 def line(x: Any, y: Any, name: str, colour: str, **more: Any) -> Trace:
-    """A line with a name in the legend (escaped: Plotly reads some markup in names)."""
+    """A line with a name in the legend."""
     return {
         "type": "scatter",
         "mode": "lines",
         "x": x,
         "y": y,
-        "name": text(name),
+        "name": words(name),
         "line": {"color": colour, "width": 2},
         **more,
     }

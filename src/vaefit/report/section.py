@@ -11,7 +11,7 @@ class Section:
 
     `id` is the heading's anchor, `html` what stands beneath it (text of data escaped, see `markup`).
     `scripts` are names of files in `assets/`, each embedded once however many sections name it, after
-    `page.js`; `data` are values for them, which they get by `vaefit.data(name)`.
+    `page.js`; `data` are values for them, which they get by `vaefit.data(name)`; `styles` are style sheets.
     """
 
     id: str
@@ -19,3 +19,4 @@ class Section:
     html: str
     scripts: tuple[str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    styles: tuple[str, ...] = ()

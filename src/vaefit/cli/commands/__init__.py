@@ -11,7 +11,9 @@ from vaefit.cli.commands import table
 from vaefit.cli.commands import evaluate
 from vaefit.cli.commands import compare
 from vaefit.cli.commands import doctor
+from vaefit.cli.commands import report
 from vaefit.cli.commands import probe
+from vaefit.cli.commands import figure
 from vaefit.cli.commands import selfcheck
 from vaefit.cli.commands import explore
 from vaefit.cli.commands import about
@@ -23,8 +25,10 @@ __all__ = [
     "doctor",
     "evaluate",
     "explore",
+    "figure",
     "fit",
     "probe",
+    "report",
     "selfcheck",
     "table",
     "use",

@@ -10,6 +10,7 @@ from vaefit.cli.app import Device, Json, OptionalData, Quiet, Threads, app, prin
 from vaefit.cli.flags import with_settings
 from vaefit.cli.help import Command
 from vaefit.errors import SettingsError
+from vaefit.folder import README, REPORT
 
 
 @app.command(
@@ -48,6 +49,7 @@ def fit(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="event files for TensorBoard too, in RUN/tensorboard")
     ] = False,
+    report: Annotated[bool, typer.Option(help="a page to look at, RUN/report.html, at the end")] = True,
     seeds: Annotated[
         int, typer.Option(metavar="N", min=1, help="fit N runs, seeds --seed and up, into FOLDER/seed-S")
     ] = 1,
@@ -87,7 +89,8 @@ def fit(
     from vaefit import fitting
 
     # Passed on only where it is asked for.
-    more: dict[str, Any] = {"display": screen, **({"tensorboard": True} if tensorboard else {})}
+    asked = {"tensorboard": tensorboard, "report": report}
+    more: dict[str, Any] = {"display": screen, **{name: True for name, value in asked.items() if value}}
     try:
         if resume is not None:
             runs = [fitting.resume(resume, epochs=typed.epochs if "epochs" in settings else None, **more)]
@@ -153,10 +156,16 @@ def _print_summary(summary: dict[str, Any]) -> None:
             typer.echo(f"{name:>10}: {numbers} (nats per datum)")
     typer.echo(
         f"{summary['epochs']} epochs in {summary['seconds']:.1f} s, kept epoch {summary['best_epoch']}; "
-        f"read {Path(summary['run']) / 'README.md'}"
+        f"read {_page(Path(summary['run']))}"
     )
     for finding in summary["findings"]:
         typer.echo(finding["line"])
+
+
+def _page(folder: Path) -> Path:
+    """What to look at: the page, where there is one."""
+    page = folder / REPORT
+    return page if page.exists() else folder / README
 
 
 def _print_plan(found: dict[str, Any]) -> None:

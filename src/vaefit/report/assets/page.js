@@ -63,7 +63,7 @@ window.vaefit = (() => {
   function axisOf(given) {
     const base = {
       automargin: true, gridcolor: "$grid", zerolinecolor: "$grid", linecolor: "$muted", tickcolor: "$muted",
-      title: { standoff: 8 }, fixedrange: matchMedia("(pointer: coarse)").matches,
+      title: { standoff: 8, font: { size: 13 } }, fixedrange: matchMedia("(pointer: coarse)").matches,
     };
     return merged(base, given ?? {});
   }
@@ -80,7 +80,7 @@ window.vaefit = (() => {
   function layoutOf(given) {
     const base = {
       autosize: true, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: "$ink" },
+      font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: "$ink" },
       margin: { l: 48, r: 12, t: 12, b: 40 }, hoverlabel: { bgcolor: "$paper", bordercolor: "$muted", font: { color: "$ink" } },
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
       xaxis: {}, yaxis: {}, bargap: 0.15, dragmode: false,

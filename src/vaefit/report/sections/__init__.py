@@ -5,11 +5,30 @@ from collections.abc import Callable
 
 from vaefit.report.facts import Facts
 from vaefit.report.section import Section
-from vaefit.report.sections import curves, verdict
+from vaefit.report.sections import (
+    curves,
+    decoder,
+    latent_map,
+    latents,
+    neighbours,
+    reconstructions,
+    samples,
+    tables,
+    traversals,
+    verdict,
+)
 
 SECTIONS: tuple[Callable[[Facts], Section | None], ...] = (
     verdict.section,
     curves.section,
+    reconstructions.section,
+    latent_map.section,
+    decoder.section,
+    traversals.section,
+    neighbours.section,
+    samples.section,
+    latents.section,
+    tables.section,
 )
 
 
