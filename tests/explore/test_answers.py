@@ -14,6 +14,7 @@ from PIL import Image
 from explorer import Opened, opened, png
 from vaefit import score
 from vaefit.explore import app as app_module
+from vaefit.explore.known import cost
 
 
 def settled(found: Opened) -> Opened:
@@ -82,15 +83,8 @@ def test_an_image_is_looked_at(images, digits, run_of_images):
     assert found["notes"] == [] and found["same"] is None
     # The picture of what is odd adds up to what the row costs beyond the usual.
     known = images.explorer.known
-    assert found["excess"] == pytest.approx(
-        float(
-            (
-                app_module.look.__globals__["cost"](run_of_images, run_of_images.dataset(digits[100:101]))
-                - known.usual
-            ).sum()
-        ),
-        abs=1e-3,
-    )
+    excess = cost(run_of_images, run_of_images.dataset(digits[100:101])) - known.usual
+    assert found["excess"] == pytest.approx(float(excess.sum()), abs=1e-3)
     distances = [row["distance"] for row in found["nearest"]]
     assert distances == sorted(distances) and len(distances) == 6
     everywhere = np.linalg.norm(run_of_images.encode(known.rows)[0] - mean[0], axis=1)
@@ -193,7 +187,7 @@ def test_a_row_may_be_written_in_many_ways(table, text):
     assert found["nats"] == pytest.approx(-expected.score[0], abs=1e-3)
     assert found["percentile"] == pytest.approx(expected.percentile[0], abs=1e-9)
     cells = {cell["name"]: cell for cell in found["cells"]}
-    assert [cells[name]["value"] for name in ("x", "y", "kind")] == ["0.5", "1.02", "up"]
+    assert [cells[name]["value"] for name in ("x", "y", "kind")] == ["0.50", "1.02", "up"]
     usual = table.explorer.known.usual
     odd = [cells[name]["odd"] for name in ("x", "y", "kind")]
     np.testing.assert_allclose(odd, expected.explained[0] - usual, atol=1e-3)

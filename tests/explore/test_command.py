@@ -48,4 +48,6 @@ def test_a_port_in_use_is_one_line(run_of_images, capsys):
         code = run(["explore", str(run_of_images.folder), "--port", port, "--no-browser"])
     said = capsys.readouterr()
     assert (code, said.out) == (2, "")
-    assert said.err == f"vaefit: port {port} is in use; choose another --port, or leave it out\n"
+    assert (
+        said.err == f"vaefit: port {port} is in use; choose another --port, or leave it out for a free one\n"
+    )

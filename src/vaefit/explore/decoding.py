@@ -29,7 +29,8 @@ def checked(run: Run, z: object) -> Float[np.ndarray, "rows latent"]:
     """
     latent_dim = run.model.posterior.latent_dim
     try:
-        found = np.asarray(z, np.float32)
+        with np.errstate(over="ignore"):
+            found = np.asarray(z, np.float32)
     except (TypeError, ValueError):
         found = np.empty(())
     if found.ndim != 2 or found.shape[1] != latent_dim or not 0 < len(found) <= MOST:

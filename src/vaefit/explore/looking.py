@@ -59,8 +59,8 @@ def shown_row(run: Run, rows: Dataset, at: int, number: int) -> dict[str, Any]:
     }
     if run.image_size:
         values = one.values.astype(np.float32).reshape(1, *run.transform.shape)
-        return found | {"picture": pictures(values, run.transform, values)[0]}
-    return found | {"cells": _texts(run, one.values)}
+        return found | {"picture": pictures(values, run.transform, values[0])[0]}
+    return found | {"cells": texts(run, one.values)}
 
 
 def columns_of(run: Run) -> list[str]:
@@ -114,8 +114,8 @@ def _cells(run: Run, known: Known | None, row: Dataset) -> dict[str, Any]:
         return {**_GIVEN_OTHERS, "cells": _lines(run, row, _guessed(run, row), odd)}
     made = run.reconstruct(row, samples=50)
     mean, sd = made.mean[0].astype(np.float64), made.sd[0].astype(np.float64)
-    texts = [_texts(run, v[None]) for v in (row.values[0], mean, mean - 2 * sd, mean + 2 * sd)]
-    return {**_RECONSTRUCTED, "cells": _lines(run, row, texts, odd)}
+    written = [texts(run, v[None]) for v in (row.values[0], mean, mean - 2 * sd, mean + 2 * sd)]
+    return {**_RECONSTRUCTED, "cells": _lines(run, row, written, odd)}
 
 
 def _guessed(run: Run, row: Dataset) -> list[list[str | None]]:
@@ -125,7 +125,7 @@ def _guessed(run: Run, row: Dataset) -> list[list[str | None]]:
     table = None if row.table is None else row.table.take([0] * row.dim)
     guess = impute(run, replace(row, values=values, table=table), draws=GUESSES)
     ends = [np.diag(found)[None] for found in (guess.best, guess.low, guess.high)]
-    return [_texts(run, v) for v in (row.values, *ends)]
+    return [texts(run, v) for v in (row.values, *ends)]
 
 
 def _lines(
@@ -147,7 +147,7 @@ def _lines(
     ]
 
 
-def _texts(run: Run, values: Float[np.ndarray, "1 variables"]) -> list[str | None]:
+def texts(run: Run, values: Float[np.ndarray, "1 variables"]) -> list[str | None]:
     """The cells of a row as its table writes them."""
     schema = schema_of(run.transform)
     if schema is None:

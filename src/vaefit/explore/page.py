@@ -17,8 +17,9 @@ from vaefit.report.page import Page, asset, values
 from vaefit.report.section import Section
 from vaefit.report.sections import latent_map
 from vaefit.report.view import view
+from vaefit.run import Run
 
-OWN = ("look.js", "explore.js", "explore.css", "watch.js", "watch.css")
+OWN = ("look.js", "explore.js", "watch.js", "explore.css")
 KINDS = {"js": "text/javascript", "css": "text/css"}
 
 
@@ -62,6 +63,24 @@ def explorer_page(explorer: Explorer) -> Served:
         ("page.css", "live.css", "map.css", "explore.css"),
         # The map asks for the decoder when it begins.
         ("page.js", "cells.js", "live.js", "look.js", "explore.js", "map.js"),
+    )
+
+
+def watch_page(run: Run) -> Served:
+    """The page of a fit under way; `watch.js` fills it."""
+    name = "fit" if run.folder is None else run.folder.resolve().name
+    bar = element("progress", "", id="watch-bar", max=1, value=0, aria_label="epochs")
+    status = element("p", "Waiting for the first news …", id="watch-status", role="status")
+    shown = [
+        Section("progress", "Progress", status + bar + element("div", "", id="watch-numbers")),
+        Section("picture", "Input, mean and samples", element("div", "", id="watch-picture")),
+        Section("training", "Training", element("div", "", id="watch-curves")),
+    ]
+    about = f"{run.model.posterior.latent_dim} latents, likelihood {run.settings.likelihood}; being fitted."
+    return Served(
+        Page(name, paragraph(about), shown),
+        ("page.css", "explore.css"),
+        ("page.js", "watch.js"),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from vaefit.data import Dataset, spread
 from vaefit.data.tables import decode
@@ -50,7 +50,7 @@ class Points:
         )
 
     @property
-    def values(self) -> Float[np.ndarray, "rows variables"]:
+    def values(self) -> Num[np.ndarray, "rows variables"]:
         """The rows themselves."""
         return np.concatenate([rows.values for rows in self.rows])
 
