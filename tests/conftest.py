@@ -18,6 +18,10 @@ os.environ.setdefault(
 # Before anything of the package is imported.
 install_import_hook("vaefit", "checked.checked")
 
+from browser import browser, visit  # noqa: E402
+
+__all__ = ["browser", "visit"]  # fixtures
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 

@@ -88,7 +88,8 @@ def _outputs(model: VAE, z: Float[Array, "*rows latent"]) -> list[Array]:
     output = model.decoder(z).output
     found = [model.likelihood.location(output)]
     if has_sd(model):
-        variance = jnp.asarray(model.likelihood(output).variance)
+        # Where it is nearly zero it may be below by rounding.
+        variance = jnp.maximum(jnp.asarray(model.likelihood(output).variance), 0.0)
         found.append(jnp.broadcast_to(jnp.sqrt(variance), found[0].shape))
     if isinstance(model.likelihood, Columns) and (chances := model.likelihood.chances(output)):
         found.append(jnp.concatenate(list(chances.values()), axis=-1))
@@ -149,9 +150,7 @@ def _error(flat: Flat, z: Float[np.ndarray, "tried latent"]) -> float:
     """The largest change of mean and sd by half precision of the matrices, relative where they exceed 1."""
     products = {n for equation in flat.equations if equation.name == "dot_general" for n in equation.ins}
     halved = {
-        number: _through_half(np.asarray(value))
-        if number in products and np.size(value) >= LARGE
-        else value
+        number: _through_half(np.asarray(value)) if number in products and np.size(value) >= LARGE else value
         for number, value in flat.known.items()
     }
     run = jax.jit(lambda known, z: jax.vmap(lambda one: flat.run(one, known))(z))

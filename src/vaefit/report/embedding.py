@@ -34,7 +34,9 @@ class Plane:
         axes = np.zeros((points.shape[1], 2))
         found = turned[:2].T
         # The sign is arbitrary: the largest entry is positive, so that equal runs give equal pages.
-        axes[:, : found.shape[1]] = found * np.sign(found[np.abs(found).argmax(axis=0), range(found.shape[1])])
+        axes[:, : found.shape[1]] = found * np.sign(
+            found[np.abs(found).argmax(axis=0), range(found.shape[1])]
+        )
         power = np.zeros(2)
         power[: min(2, len(sizes))] = sizes[:2] ** 2
         return cls(mean, axes, power / max(float((sizes**2).sum()), 1e-300))

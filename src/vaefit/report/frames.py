@@ -71,9 +71,7 @@ def _thinned(found: Decoded, row: dict[str, Any], step: int) -> Decoded:
     return Decoded(few(found.mean), None if found.sd is None else few(found.sd), None)
 
 
-def _stored(
-    values: list[np.ndarray | None], levels: tuple[float, float] | None
-) -> dict[str, Any] | None:
+def _stored(values: list[np.ndarray | None], levels: tuple[float, float] | None) -> dict[str, Any] | None:
     """In 256 levels from one value to another, or as they are; None where there are none."""
     there = [value for value in values if value is not None]
     if not there:

@@ -20,11 +20,60 @@ from vaefit.errors import VaefitError
 
 # JAX's operations that a page has under the same name, element by element.
 ELEMENTWISE = frozenset(
-    ["abs", "add", "and", "clamp", "cos", "div", "eq", "exp", "expm1", "floor", "ge", "gt", "is_finite", "le", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne", "neg", "not", "or", "pow", "round", "select_n", "sign", "sin", "sqrt", "sub", "tanh", "xor"]
+    [
+        "abs",
+        "add",
+        "and",
+        "clamp",
+        "cos",
+        "div",
+        "eq",
+        "exp",
+        "expm1",
+        "floor",
+        "ge",
+        "gt",
+        "is_finite",
+        "le",
+        "log",
+        "log1p",
+        "logistic",
+        "lt",
+        "max",
+        "min",
+        "mul",
+        "ne",
+        "neg",
+        "not",
+        "or",
+        "pow",
+        "round",
+        "select_n",
+        "sign",
+        "sin",
+        "sqrt",
+        "sub",
+        "tanh",
+        "xor",
+    ]
 )
 # Those that only move elements: which goes where is found by letting them move the elements' numbers.
 MOVES = frozenset(
-    ["broadcast_in_dim", "concatenate", "expand_dims", "gather", "reshape", "rev", "slice", "split", "squeeze", "stack", "tile", "transpose", "unstack"]
+    [
+        "broadcast_in_dim",
+        "concatenate",
+        "expand_dims",
+        "gather",
+        "reshape",
+        "rev",
+        "slice",
+        "split",
+        "squeeze",
+        "stack",
+        "tile",
+        "transpose",
+        "unstack",
+    ]
 )
 # Of these a page has the one for truth values, the one for fractions.
 OF_TRUTH, OF_FRACTIONS = frozenset(("and", "not", "or", "xor")), frozenset(("div", "pow"))
@@ -259,7 +308,8 @@ class _Lowering:
         elif name in ("integer_pow", "square", "rsqrt"):
             self._power(equation, {"square": 2.0, "rsqrt": -0.5}.get(name) or float(equation.params["y"]))
         elif name in ELEMENTWISE and len(equation.ins) <= 3 and self._has(equation):
-            self._add(name, equation.outs[0], [self._value(number) for number in equation.ins])
+            shape = self.flat.shapes[equation.outs[0]]
+            self._add(name, equation.outs[0], [self._spread(number, shape) for number in equation.ins])
         else:
             raise CannotLower(f"a page has no operation '{name}'")
 
@@ -279,6 +329,16 @@ class _Lowering:
             self.constants[same] = value
             return same
         return number
+
+    def _spread(self, number: int, shape: tuple[int, ...]) -> int:
+        """An argument with as many elements as the result, or one, which stands for all."""
+        source = self._value(number)
+        if self.sizes[source] in (1, math.prod(shape)):
+            return source
+        places = np.arange(self.sizes[source]).reshape(self.flat.shapes[number])
+        wide = self._new(math.prod(shape))
+        self._take(wide, source, np.broadcast_to(places, shape))
+        return self._value(wide)
 
     def _new(self, size: int) -> int:
         number = max(self.sizes) + 1

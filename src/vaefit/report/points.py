@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from vaefit.data import Dataset, spread
-from vaefit.data.tables import decode
 from vaefit.data.tables.column import CODED
 from vaefit.report.facts import Facts
+from vaefit.report.rows import cells_of, column_names
 
 MOST_TRAINING, MOST_HELD_OUT = 900, 600
 MOST_CLASSES = 12  # in colours of their own; rarer ones are "other"
@@ -45,7 +45,7 @@ class Points:
                 *_labels(rows),
                 *_likelihood(facts, likelihood, sum(r.n for r in rows)),
                 *_parts([(name, dataset.n) for name, dataset, _ in parts]),
-                *_columns(rows),
+                *_columns(rows, column_names(facts)),
             ],
         )
 
@@ -54,19 +54,13 @@ class Points:
         """The rows themselves."""
         return np.concatenate([rows.values for rows in self.rows])
 
-    def cells(self) -> dict[str, Any] | None:
+    def cells(self, facts: Facts) -> dict[str, Any] | None:
         """Each row's first cells as text, for tables; None for images."""
         first = self.rows[0]
         if first.is_image:
             return None
-        if first.schema is None:
-            heads = first.columns or tuple(f"column {i + 1}" for i in range(first.dim))
-            written = [[f"{value:.4g}" for value in row[:MOST_CELLS]] for row in self.values]
-            return {"heads": list(heads[:MOST_CELLS]), "rows": written}
-        kept = first.schema.modelled[:MOST_CELLS]
-        frame = decode(self.values, first.schema).select([column.name for column in kept])
-        written = [["missing" if cell is None else cell.strip() for cell in row] for row in frame.rows()]
-        return {"heads": [column.name for column in kept], "rows": written}
+        written = [[cell or "missing" for cell in row[:MOST_CELLS]] for row in cells_of(facts, self.values)]
+        return {"heads": column_names(facts)[:MOST_CELLS], "rows": written}
 
 
 def _names(part: str, rows: Dataset) -> list[str]:
@@ -93,23 +87,20 @@ def _parts(parts: list[tuple[str, int]]) -> list[dict[str, Any]]:
     return [_classes("training or not" if len(parts) > 1 else "nothing", found)]
 
 
-def _columns(rows: tuple[Dataset, ...]) -> list[dict[str, Any]]:
+def _columns(rows: tuple[Dataset, ...], names: list[str]) -> list[dict[str, Any]]:
     first = rows[0]
     if first.is_image:
         return []
     values = np.concatenate([dataset.values for dataset in rows])[:, :MOST_COLUMNS]
     if first.schema is None:
-        names = first.columns or tuple(f"column {i + 1}" for i in range(first.dim))
-        return [_numbers(name, column) for name, column in zip(names, values.T, strict=False)]
+        return [_numbers(name, cells) for name, cells in zip(names, values.T, strict=False)]
     found = []
     for column, cells in zip(first.schema.modelled, values.T, strict=False):
         if column.type in CODED:
             levels = ["missing" if np.isnan(code) else column.categories[int(code)] for code in cells]
             found.append(_classes(column.name, levels))
         else:
-            found.append(
-                _numbers(column.name, cells, "days since 1970" if column.type == "date" else "")
-            )
+            found.append(_numbers(column.name, cells, "days since 1970" if column.type == "date" else ""))
     return found
 
 

@@ -14,7 +14,7 @@ from vaefit.report.section import Section
 from vaefit.report.sections.decoder import SCRIPTS
 from vaefit.report.thumbnails import sheet
 
-CELLS = 24  # of the density, along a side
+FEWEST_CELLS, MOST_CELLS = 4, 24  # of the density, along a side
 FEWEST_IN_CELL = 3
 
 
@@ -34,7 +34,7 @@ def section(facts: Facts) -> Section | None:
         "views": [_plane_view(plane, points), *([] if near is None else [_neighbours_view(near)])],
         "colours": points.colours,
         "sheet": _sheet(facts, points),
-        "cells": points.cells(),
+        "cells": points.cells(facts),
     }
     return _section(found, _words(points, near))
 
@@ -73,19 +73,24 @@ def _sheet(facts: Facts, points: Points) -> dict[str, Any] | None:
 
 def _density(facts: Facts) -> dict[str, Any]:
     """Rows in each cell of the principal plane; cells with one or two rows say 0."""
-    assert facts.latents is not None
-    means = facts.latents.mean
+    found = [facts.latents, None if facts.held_out is None else facts.train_latents]
+    known = [latents.mean for latents in found if latents is not None]
+    means = np.concatenate(known)
     plane = Plane.of(means)
-    counts, x, y = np.histogram2d(*plane.place(means).T, bins=CELLS)
+    counts, x, y = np.histogram2d(*plane.place(means).T, bins=_cells(len(means)))
     counts[counts < FEWEST_IN_CELL] = 0
     centres = [((edges[1:] + edges[:-1]) / 2).round(4).tolist() for edges in (x, y)]
     view = _described(plane) | {"counts": counts.T.astype(int).tolist(), "centres": centres}
     return {"latents": means.shape[1], "views": [view]}
 
 
+def _cells(rows: int) -> int:
+    return int(np.clip(np.sqrt(rows) / 2, FEWEST_CELLS, MOST_CELLS))
+
+
 def _density_words(facts: Facts) -> str:
     return (
-        f"Where the posterior means of the {facts.about} are, in the plane of their first two principal components: "
+        "Where posterior means of rows are, in the plane of their first two principal components: "
         f"rows in each cell, cells with fewer than {FEWEST_IN_CELL} left out. This page was made without data, so no "
         "single row is shown. Choose a place to decode it; a second one to morph between the two."
     )
