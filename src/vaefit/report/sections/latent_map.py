@@ -42,7 +42,7 @@ def section(facts: Facts) -> Section | None:
 def _section(found: dict[str, Any], words: str) -> Section:
     html = paragraph(words) + element("div", "", id="map")
     return Section(
-        "map", "Latent map", html, (*SCRIPTS, "map.js"), {"map": found}, styles=("live.css", "map.css")
+        "latent-map", "Latent map", html, (*SCRIPTS, "map.js"), {"map": found}, styles=("live.css", "map.css")
     )
 
 
