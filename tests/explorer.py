@@ -1,6 +1,9 @@
 """A run's page as a browser has it that opened it."""
 
 import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +15,7 @@ from vaefit.explore.app import Explorer
 from vaefit.explore.guard import Guard
 from vaefit.explore.page import explorer_page
 from vaefit.explore.serve import explorer_of
+from vaefit.explore.server import Server, bound
 from vaefit.run import Run
 
 TINY = {"latent_dim": 2, "encoder_layers": (8,), "decoder_layers": (8,), "epochs": 1}
@@ -47,3 +51,18 @@ def png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "png")
     return file.getvalue()
+
+
+@contextmanager
+def served(opened: Opened) -> Iterator[str]:
+    """A real server of the same page; its address."""
+    listening = bound(0)
+    guard = Guard(opened.guard._app, listening.getsockname()[1])
+    server = Server(guard)
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    try:
+        yield guard.address
+    finally:
+        server.should_exit = True
+        thread.join(10)

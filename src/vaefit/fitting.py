@@ -53,8 +53,8 @@ def fit(
     as training goes on, and pictures at its end. With `init_from` training starts at another run's weights,
     and its settings (but for those of its data) stand in for the recipe's. With `tensorboard` the run folder
     has event files too, with `report` a page to look at, `report.html`. `watch` is told the address of a page
-    on this machine that shows the fit as it goes on (`watch=print`). With `weights`, positive, a row counts in
-    training and validation as that many.
+    on this machine that shows the fit as it goes on (`watch=print`). With `weights`, positive, a row counts
+    in training and validation as that many.
 
     Raises:
         VaefitError: the data or a setting cannot be used, or training came to nothing; the message says why.

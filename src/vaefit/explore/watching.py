@@ -27,8 +27,8 @@ from vaefit.run import Run
 
 # Rows in the picture.
 ROWS = 8
-# A new picture is drawn only after so many times as long as the last one took (at most a twentieth of the time
-# goes into pictures; the first takes longer, as it compiles), and only while somebody has asked for news lately.
+# A new picture is drawn only after so many times as long as the last one took (at most a twentieth of the
+# time goes into pictures; the first compiles), and only while somebody has asked for news lately.
 PATIENCE, LEAST_SECONDS, ATTENTION = 20, 2.0, 10.0
 MOST_POINTS = 1000
 # How long the end waits for pages to hear of it.

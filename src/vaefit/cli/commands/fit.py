@@ -160,8 +160,8 @@ def _check_watch(given: dict[str, bool]) -> None:
     extra = [name for name, value in given.items() if value]
     if extra:
         raise SettingsError(
-            f"--watch is about one run and tells the address of its page, found {' and '.join(extra)}; leave out "
-            "one or the other"
+            f"--watch is about one run and tells the address of its page, found {' and '.join(extra)}; leave "
+            "out one or the other"
         )
 
 
