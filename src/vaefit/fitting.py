@@ -287,7 +287,7 @@ def _watched(
     try:
         yield
     except BaseException as problem:
-        watch.close(f"The fit was stopped: {problem or type(problem).__name__}")
+        watch.close(f"The fit was stopped: {str(problem) or type(problem).__name__}")
         raise
     watch.close(f"The fit is done: {fitted.summary['epochs']} epochs in {fitted.summary['seconds']:.0f} s.")
 

@@ -44,12 +44,8 @@ def test_images_are_looked_at_and_latents_decoded(images: Opened, visit: Visit, 
         )
         assert (found["sd"] > 0).all()
 
-        file = {
-            "name": "<img src=x onerror=alert(1)>.png",
-            "mimeType": "image/png",
-            "buffer": png(digits[200]),
-        }
-        tab.set_input_files("#file", file)
+        name = "<img src=x onerror=alert(1)>.png"
+        tab.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": png(digits[200])})
         until(tab, "document.querySelectorAll('.neighbours li').length === 6")
         assert name in tab.inner_text("#look-status")
         until(tab, "document.querySelector('#percentile dd').textContent.includes('%')")
