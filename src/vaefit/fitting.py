@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +42,7 @@ def fit(
     init_from: str | Path | None = None,
     tensorboard: bool = False,
     report: bool = False,
+    watch: Callable[[str], None] | None = None,
     weights: Float[np.ndarray, " rows"] | None = None,
     display: Display | None = None,
     **settings: Any,
@@ -50,8 +52,9 @@ def fit(
     `settings` are those of `vaefit fit --help`, on top of the recipe's. With `out` the run folder is written
     as training goes on, and pictures at its end. With `init_from` training starts at another run's weights,
     and its settings (but for those of its data) stand in for the recipe's. With `tensorboard` the run folder
-    has event files too, with `report` a page to look at, `report.html`. With `weights`,
-    positive, a row counts in training and validation as that many.
+    has event files too, with `report` a page to look at, `report.html`. `watch` is told the address of a page
+    on this machine that shows the fit as it goes on (`watch=print`). With `weights`, positive, a row counts
+    in training and validation as that many.
 
     Raises:
         VaefitError: the data or a setting cannot be used, or training came to nothing; the message says why.
@@ -76,7 +79,7 @@ def fit(
     if folder is not None:
         journal.begin(folder)
         clear(folder / BOARD)
-    return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report)
+    return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report, watch=watch)
 
 
 def fit_seeds(rows: object, *, seeds: int, out: str | Path, **how: Any) -> list[Run]:
@@ -221,6 +224,7 @@ def resume(
     epochs: int | None = None,
     tensorboard: bool = False,
     report: bool = False,
+    watch: Callable[[str], None] | None = None,
     display: Display | None = None,
 ) -> Run:
     """Take up a run where its last checkpoint left it; `epochs` is the new total.
@@ -251,10 +255,44 @@ def resume(
     journal.take_up(trainer)
     fitted.save_settings()
     split = Split(train_rows, held_out)
-    return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report)
+    return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report, watch=watch)
 
 
 def _train(
+    fitted: Run,
+    trainer: Trainer,
+    journal: Journal,
+    split: Split,
+    *,
+    tensorboard: bool,
+    report: bool,
+    watch: Callable[[str], None] | None,
+) -> Run:
+    shown = contextlib.nullcontext() if watch is None else _watched(fitted, trainer, journal, split, watch)
+    with shown:
+        return _train_and_show(fitted, trainer, journal, split, tensorboard=tensorboard, report=report)
+
+
+@contextlib.contextmanager
+def _watched(
+    fitted: Run, trainer: Trainer, journal: Journal, split: Split, told: Callable[[str], None]
+) -> Iterator[None]:
+    """The fit in a page of this machine; it hears how the fit ended."""
+    from vaefit.explore.watching import Watch
+
+    rows = data.as_fitted(split.last, fitted.transform)
+    watch = Watch(journal.display, fitted, trainer.last, rows, journal.history)
+    journal.display = watch
+    told(watch.address)
+    try:
+        yield
+    except BaseException as problem:
+        watch.close(f"The fit was stopped: {str(problem) or type(problem).__name__}")
+        raise
+    watch.close(f"The fit is done: {fitted.summary['epochs']} epochs in {fitted.summary['seconds']:.0f} s.")
+
+
+def _train_and_show(
     fitted: Run, trainer: Trainer, journal: Journal, split: Split, *, tensorboard: bool, report: bool
 ) -> Run:
     display = journal.display
