@@ -159,21 +159,24 @@ def _intervals(
 
 
 def _percentiles(axes: Any, x: np.ndarray, drawn: np.ndarray, rows: np.ndarray) -> None:
-    points = np.quantile(drawn, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
-    low, middle, high = np.array(
-        [[_percentile(v, column) for v, column in zip(line, rows.T, strict=True)] for line in points]
-    )
-    own = np.array([_percentile(v, column) for v, column in zip(x, rows.T, strict=True)])
+    points = np.vstack([np.quantile(drawn, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0), x])
+    found = [percentiles(values, column) for values, column in zip(points.T, rows.T, strict=True)]
+    low, middle, high, own = np.stack(found, axis=1)
     _intervals(axes, own, middle, (low, high), ("input", "median", f"{LEVEL:.0%} interval"))
     axes.set(ylim=(-5, 105), yticks=(0, 50, 100))
 
 
-def _percentile(value: float, column: Float[np.ndarray, " rows"]) -> float:
-    """Of the column's cells below a value, and half of those equal to it; missing ones do not count."""
-    there = column[~np.isnan(column)]
-    if np.isnan(value) or not len(there):
-        return float("nan")
-    return 50.0 * float((there < value).mean() + (there <= value).mean())
+def percentiles(
+    values: Float[np.ndarray, " values"], column: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " values"]:
+    """Of the column's cells below each value, and half of those equal to it; missing ones do not count.
+
+    >>> percentiles(np.array([2.0, np.nan]), np.array([1.0, 2.0, 2.0, 3.0, np.nan]))
+    array([50., nan])
+    """
+    there = np.sort(column[~np.isnan(column)])
+    below, upto = (np.searchsorted(there, values, side) for side in ("left", "right"))
+    return np.where(np.isnan(values), np.nan, 50.0 * (below + upto) / max(len(there), 1))
 
 
 def _label_all(panels: np.ndarray, label: str) -> None:
