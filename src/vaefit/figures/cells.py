@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from vaefit.data import Dataset, Transform
 from vaefit.errors import DataError
-from vaefit.figures.style import legend_below, new, styled
+from vaefit.figures.style import NARROW, legend_below, new, styled
 from vaefit.run import Reconstruction
 
 MOST_BOXES = 40
@@ -42,11 +42,11 @@ def names_of(transform: Transform, columns: Sequence[str] | None = None) -> list
 
 
 def profiles(
-    found: Reconstruction, transform: Transform, width: float, columns: Sequence[str] | None
+    found: Reconstruction, transform: Transform, width: float, columns: Sequence[str] | None, dpi: float
 ) -> Figure:
     """Columns of numbers: input, mean output and twice its sd, a panel for each row."""
     rows, dim = found.input.shape
-    figure = new(width, 0.8 + 0.75 * rows)
+    figure = new(width, 0.8 + 0.75 * rows, dpi)
     scale = transform.inverse_scale(np.ones(dim)) if transform.kind == "standardise" else np.ones(dim)
     x, mean = (for_the_eye(values, transform) for values in (found.input, found.mean))
     spread = 2 * found.sd / scale
@@ -99,10 +99,11 @@ def distributions(
     transform: Transform,
     width: float,
     columns: Sequence[str] | None,
+    dpi: float,
 ) -> Figure:
     """How the values of each column are spread: boxes, or quantiles where there are many columns."""
     values, dim = for_the_eye(rows, transform), rows.shape[1]
-    figure = new(width, 0.75 * width if width < 5 else 0.4 * width)
+    figure = new(width, 0.75 * width if width < NARROW else 0.4 * width, dpi)
     axes = figure.subplots()
     if dim <= MOST_BOXES:
         axes.boxplot(values, flierprops={"markersize": 2}, medianprops={"color": "C0"})
