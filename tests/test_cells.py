@@ -121,7 +121,7 @@ def test_values_on_a_grid_are_spread_over_their_steps(values: np.ndarray, cells:
 @pytest.mark.parametrize("column", [1, 2, 10], ids=lambda i: COLUMNS[i].name)
 def test_a_density_of_x_is_one_of_the_values(cells: Cells, column: int) -> None:
     """exp(log p(x) + log-Jacobian) integrates to one over the table's own numbers."""
-    alone = Cells((1,), Schema((COLUMNS[column],)), (cells.knots[column],), (0.0,), (1.0,))
+    alone = Cells((1,), Schema((COLUMNS[column],)), (cells.knots[column],), ((),), (0.0,), (1.0,))
     assert len(alone.knots[0]) > 2 or column == 10
     ends = alone.inverse(np.array([[-9.0], [9.0]]))[:, 0]
     v = np.concatenate([np.linspace(ends[0], ends[1], 400_001), np.array(alone.knots[0])[:, 0]])

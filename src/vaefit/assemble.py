@@ -64,7 +64,7 @@ def build_schedule_of(settings: Settings) -> Schedule:
         settings.schedule,
         learning_rate=settings.learning_rate,
         final_rate=settings.final_rate,
-        epochs=settings.schedule_epochs or settings.epochs,
+        epochs=settings.schedule_epochs or settings.most_epochs,
         stages=tuple(settings.stage_list()) if settings.schedule == "staged" else (),
     )
 
@@ -88,13 +88,13 @@ def build_optimizer_of(settings: Settings) -> Any:
 def build_plan(settings: Settings, transform: Transform) -> Plan:
     """How to train."""
     return Plan(
-        epochs=settings.epochs,
+        epochs=settings.most_epochs,
         batch_size=settings.batch_size,
         samples=settings.samples,
         validation_samples=settings.validation_samples,
         shuffle=settings.shuffle,
         seed=settings.seed,
-        early_stopping=settings.early_stopping,
+        early_stopping=settings.early_stopping or 0,
         plateau_patience=settings.plateau_patience if settings.schedule == "plateau" else 0,
         plateau_factor=settings.plateau_factor,
         final_rate=settings.final_rate,

@@ -83,11 +83,16 @@ class Settings:
     )
     plateau_factor: float = option(0.5, "plateau: what the rate is multiplied by", above=0.0, at_most=1.0)
     # training
-    epochs: int = option(100, "epochs, at most", at_least=1)
+    epochs: int | None = option(
+        None, "epochs, at most (auto: 100; for a table as many as make enough steps)", at_least=1
+    )
     batch_size: int = option(100, "rows a step", at_least=1)
     shuffle: bool = option(True, "a new order of rows each epoch; off: file order")
-    early_stopping: int = option(
-        20, "stop after this many epochs without a better validation ELBO; 0: never", at_least=0
+    early_stopping: int | None = option(
+        None,
+        "stop after this many epochs without a better validation ELBO; 0: never (auto: 20; for a table at "
+        "least a fifth of epochs)",
+        at_least=0,
     )
     checkpoint_seconds: float = option(
         5.0, "epochs shorter than this share a checkpoint; 0: one after every epoch", at_least=0.0
@@ -150,6 +155,12 @@ class Settings:
     def part(self, kind: catalogue.Kind, name: str) -> dict[str, Value]:
         """The options of one part, as its class takes them."""
         return {o.name: self.parts.get(o.name, o.default) for o in catalogue.find(kind, name).options}
+
+    @property
+    def most_epochs(self) -> int:
+        """How many epochs there are at most, once that is settled."""
+        assert self.epochs is not None
+        return self.epochs
 
     def penalties(self) -> dict[str, float]:
         """The penalties that have a weight, and their weights."""

@@ -14,7 +14,7 @@ _NEAR = 3.0
 
 
 class ShownCells(Network):
-    """A network that sees typed cells: numbers standardised, categories one by one, and which are missing.
+    """A network that sees typed cells: numbers standardised, categories and spikes one by one, what is missing.
 
     `hide` is the share of cells, at most, that are hidden from it at each visit in training (each row's own
     share is uniform up to it), so that it learns to do without any of them.
@@ -85,7 +85,7 @@ def _numbers(x: Array, seen: Array, variables: tuple[Variable, ...]) -> Array:
 
 
 def _size(variable: Variable) -> int:
-    return variable.levels if variable.kind == "categorical" else 1
+    return variable.levels if variable.kind == "categorical" else 1 + len(variable.spikes)
 
 
 def _one(x: Float[Array, "*batch 1"], variable: Variable) -> Float[Array, "*batch size"]:
@@ -93,11 +93,13 @@ def _one(x: Float[Array, "*batch 1"], variable: Variable) -> Float[Array, "*batc
         return jnp.asarray(x == np.arange(variable.levels), x.dtype)
     if variable.kind in ("binary", "ordinal"):
         return 2 * x / max(variable.levels - 1, 1) - 1
+    shown = x
     if variable.kind == "positive":
-        x = jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
+        shown = jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
     elif variable.kind == "count":
-        x = jnp.log1p(jnp.maximum(x, 0.0))
+        shown = jnp.log1p(jnp.maximum(x, 0.0))
     elif variable.kind == "proportion":
-        x = jnp.log(jnp.maximum(x, 1e-4)) - jnp.log(jnp.maximum(1 - x, 1e-4))
-    x = (x - variable.centre) / variable.spread
-    return _NEAR * jnp.arcsinh(x / _NEAR)
+        shown = jnp.log(jnp.maximum(x, 1e-4)) - jnp.log(jnp.maximum(1 - x, 1e-4))
+    number = _NEAR * jnp.arcsinh((shown - variable.centre) / variable.spread / _NEAR)
+    which = [jnp.asarray((x >= start) & (x <= end), x.dtype) for start, end in variable.spikes]
+    return jnp.concatenate([number, *which], axis=-1)
