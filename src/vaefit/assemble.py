@@ -40,7 +40,7 @@ def build_model(
     out_of = (latent_dim, *settings.decoder_layers, likelihood.width)
     encoder = _network(settings, into, settings.encoder_bias, encoder_key)
     return VAE(
-        encoder=ShownCells(encoder, shown, settings.cell_dropout) if shown else encoder,
+        encoder=ShownCells(encoder, shown) if shown else encoder,
         posterior=posterior,
         decoder=_network(settings, out_of, settings.decoder_bias, decoder_key),
         likelihood=likelihood,
@@ -87,6 +87,7 @@ def build_optimizer_of(settings: Settings) -> Any:
 
 def build_plan(settings: Settings, transform: Transform) -> Plan:
     """How to train."""
+    hides = bool(transform.variables) and catalogue.find("likelihood", settings.likelihood).load().typed
     return Plan(
         epochs=settings.most_epochs,
         batch_size=settings.batch_size,
@@ -98,7 +99,11 @@ def build_plan(settings: Settings, transform: Transform) -> Plan:
         plateau_patience=settings.plateau_patience if settings.schedule == "plateau" else 0,
         plateau_factor=settings.plateau_factor,
         final_rate=settings.final_rate,
-        visit=TrainingVisit(transform.visit, transform.shape if settings.mirror else None),
+        visit=TrainingVisit(
+            transform.visit,
+            mirror=transform.shape if settings.mirror else None,
+            hide=settings.cell_dropout if hides else 0.0,
+        ),
         log_jacobian=transform.row_log_jacobian,
         jacobian_varies=bool(transform.variables),
     )

@@ -40,7 +40,7 @@ class Settings:
     linear_path: bool = option(True, "a linear map beside each network, without dropout or weight decay")
     cell_dropout: float = option(
         0.5,
-        "tables: at most this share of a row's cells is hidden from the encoder at each visit in training",
+        "tables: at most this share of a row's cells is hidden at each visit in training",
         at_least=0.0,
         at_most=1.0,
     )

@@ -21,10 +21,10 @@ _NONE, _NEVER = -1e9, 0.5
 class Spiked(Likelihood):
     r"""Another likelihood f mixed with spikes: hours a week are 40, a gain is 0, and else anything.
 
-    $\log p(x|z) = \log \big(\pi_0(z) f(x|z) + \sum_j \pi_j(z) \, [x \in I_j] / |I_j|\big)$ for each variable, its
-    spikes the stretches $I_j$ over which a common value is spread (dequantised), $\pi$ a softmax of decoder
-    outputs. A value's mass in a column of whole numbers is its density over the step of one, so that counts
-    have spikes too.
+    $\log p(x|z) = \log \big(\pi_0(z) f(x|z) + \sum_j \pi_j(z) \, [x \in I_j] / |I_j|\big)$ for each variable,
+    its spikes the stretches $I_j$ over which a common value is spread (dequantised), $\pi$ a softmax of
+    decoder outputs. A value's mass in a column of whole numbers is its density over the step of one, so that
+    counts have spikes too.
     """
 
     reference: ClassVar[str] = "Lambert 1992, Technometrics 34 (zero-inflated counts)"

@@ -13,6 +13,7 @@ from ..variable import Kind, Variable
 from .column import CODED, Column, Schema
 from .lines import Line, Scaling, common_values, is_increasing, line_of, through
 
+
 @dataclass(frozen=True)
 class Cells(Transform):
     """Columns of many types: numbers to a common scale, codes of categories as they are, NaN where missing.
