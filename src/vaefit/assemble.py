@@ -50,7 +50,7 @@ def build_model(
 
 def build_objective(settings: Settings) -> Objective:
     """What training maximises."""
-    return _part(settings, "objective", settings.objective)
+    return _part(settings, "objective", dict(settings.chosen())["objective"])
 
 
 def build_penalties(settings: Settings) -> dict[str, tuple[float, Penalty]]:
@@ -102,7 +102,7 @@ def build_plan(settings: Settings, transform: Transform) -> Plan:
         visit=TrainingVisit(
             transform.visit,
             mirror=transform.shape if settings.mirror else None,
-            hide=settings.cell_dropout if hides else 0.0,
+            hide=(settings.cell_dropout or 0.0) if hides else 0.0,
         ),
         log_jacobian=transform.row_log_jacobian,
         jacobian_varies=bool(transform.variables),

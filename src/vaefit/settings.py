@@ -38,9 +38,10 @@ class Settings:
     prior: str = option("normal", "p(z)")
     likelihood: str = option("auto", "family of p(x|z); auto: by the data")
     linear_path: bool = option(True, "a linear map beside each network, without dropout or weight decay")
-    cell_dropout: float = option(
-        0.5,
-        "tables: at most this share of a row's cells is hidden at each visit in training",
+    cell_dropout: float | None = option(
+        None,
+        "tables: at most this share of a row's cells is hidden at each visit in training (auto: half, less "
+        "those that are missing)",
         at_least=0.0,
         at_most=1.0,
     )
@@ -50,7 +51,9 @@ class Settings:
     )
     generate_with_dropout: bool = option(False, "leave dropout on when reconstructing and sampling")
     # objective
-    objective: str = option("elbo", "what training maximises")
+    objective: str = option(
+        "auto", "what training maximises; auto: elbo, of tables with many missing cells iwae"
+    )
     samples: int = option(1, "draws of q(z|x) a row in training", at_least=1)
     validation_samples: int = option(
         8, "draws a row in validation (likelihoods that need all draws together use samples)", at_least=1
@@ -192,7 +195,8 @@ class Settings:
             ("network", self.network),
             ("posterior", self.posterior),
             ("prior", self.prior),
-            ("objective", self.objective),
+            # Open only until a fit has seen its data.
+            ("objective", "elbo" if self.objective == "auto" else self.objective),
         ]
         if self.likelihood != "auto":
             single.append(("likelihood", self.likelihood))

@@ -5,16 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from vaefit import data
+from vaefit import by_rows, data
 from vaefit.catalogue import find
 from vaefit.data import Dataset, Transform
 from vaefit.errors import DataError, SettingsError
 from vaefit.settings import Settings, core_options, options
-
-# Epochs where nobody says: of images; of tables as many as make so many steps, within bounds.
-IMAGE_EPOCHS = 100
-TABLE_STEPS, TABLE_EPOCHS = 10_000, (50, 1000)
-PATIENCE = 20
 
 
 @dataclass(frozen=True)
@@ -49,30 +44,12 @@ def settle(settings: Settings, rows: Dataset, asked: set[str]) -> Settled:
                 f"likelihood {settings.likelihood} on grey values: its ELBO is a cross-entropy, no "
                 "log-likelihood (of pixels drawn as 0 or 1 it is one: --binarise)"
             )
+    settings, told = by_rows.settle(settings, transform, rows)
     _check_asked(settings, asked)
     _check_samples(settings)
     _check_levels(settings, transform)
     _check_visits(settings, transform)
-    settings, told = _choose_epochs(settings, transform, rows.n)
-    notices += told
-    return Settled(settings, transform, (*notices, *transform.notices))
-
-
-def _choose_epochs(settings: Settings, transform: Transform, rows: int) -> tuple[Settings, list[str]]:
-    """Epochs, patience and the schedule's length: of a table, whose rows may be few, by steps."""
-    table, told = transform.kind in ("columns", "standardise"), []
-    if settings.epochs is None:
-        steps = -(-rows // min(settings.batch_size, rows))
-        epochs = int(np.clip(round(TABLE_STEPS / steps), *TABLE_EPOCHS)) if table else IMAGE_EPOCHS
-        settings = settings.with_(epochs=epochs)
-        if table:
-            told.append(f"epochs: {epochs}, {epochs * steps} steps (--epochs sets another number)")
-    if settings.early_stopping is None:
-        patience = max(PATIENCE, settings.most_epochs // 5) if table else PATIENCE
-        settings = settings.with_(early_stopping=patience)
-    if settings.schedule_epochs is None:
-        settings = settings.with_(schedule_epochs=settings.epochs)
-    return settings, told
+    return Settled(settings, transform, (*notices, *told, *transform.notices))
 
 
 def check_support(settings: Settings, x: Float[np.ndarray, "rows variables"], source: str) -> None:
