@@ -20,6 +20,8 @@ WEIGHTS, TRANSFORM, SETTINGS, HISTORY = (
     "history.jsonl",
 )
 README = "README.md"
+# Latents of training rows: what new rows are held against.
+REFERENCE = "reference.safetensors"
 CHECKPOINT = Path("checkpoint")
 PROGRESS = CHECKPOINT / "progress.json"
 
