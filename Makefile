@@ -36,8 +36,8 @@ soak: install
 bench: install benchmarks/.venv/installed
 	$(BIN)/python benchmarks/post_step.py
 
-bench-quality: install
-	$(BIN)/python benchmarks/quality.py $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES))
+bench-quality: install benchmarks/.venv/installed
+	$(BIN)/python benchmarks/quality.py $(if $(ONLY),--only "$(ONLY)") $(if $(MINUTES),--minutes $(MINUTES))
 
 benchmarks/.venv/installed: benchmarks/requirements.txt
 	test -x benchmarks/.venv/bin/python || $(PYTHON) -m venv benchmarks/.venv

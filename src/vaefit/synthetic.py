@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 BATCH = 8192
+MOST_AT_ONCE = 1 << 16
 # Rows drawn, at most, before a condition is called too rare.
 MOST_DRAWN = 4_000_000
 _SIGNS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
@@ -140,7 +141,8 @@ def _draw(
 ) -> Float[np.ndarray, "n variables"]:
     kept, have, drawn = [], 0, 0
     while have < n:
-        values = draw_values(run, BATCH if conditions else min(n - have, 1 << 16), seed + drawn)
+        size = BATCH if conditions else min(n - have, MOST_AT_ONCE)
+        values = draw_values(run, size, seed, batch=len(kept))
         drawn += len(values)
         good = np.logical_and.reduce([np.ones(len(values), bool), *(c.holds(values) for c in conditions)])
         kept.append(values[good])
@@ -155,9 +157,10 @@ def _draw(
     return np.concatenate(kept)[:n]
 
 
-def draw_values(run: Run, n: int, seed: int) -> Float[np.ndarray, "n variables"]:
+def draw_values(run: Run, n: int, seed: int, *, batch: int = 0) -> Float[np.ndarray, "n variables"]:
     """Draws of p(x) in the table's own numbers and codes, within what was seen in fitting."""
-    x = generate.sample(run.model, n, seed=seed, dropout=run.settings.generate_with_dropout, noise=True)
+    dropout = run.settings.generate_with_dropout
+    x = generate.sample(run.model, n, seed=seed, dropout=dropout, noise=True, batch=batch)
     return as_cells(run.transform.inverse(x), schema_of(run))
 
 

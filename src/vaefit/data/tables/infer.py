@@ -30,10 +30,10 @@ def infer(table: Table, types: Mapping[str, str] | None = None) -> Schema:
     >>> [column.type for column in infer(table)], [column.type for column in infer(table, {"c1": "text"})]
     (['binary', 'real'], ['binary', 'text'])
     """
-    types = types or {}
-    for name in types:
+    for name in types or {}:
         if name not in table.names:
             raise SettingsError(f"{table.source}: {unknown('column', name, table.names)}")
+    types = {**(dict.fromkeys(table.names, "real") if table.numeric else {}), **(types or {})}
     texts = read_texts(table, [n for n in table.names if types.get(n) not in (*CODED, "identifier", "text")])
     texts |= read_texts_plain(table, [n for n in table.names if n not in texts])
     columns = [_column(table, texts[name], types.get(name)) for name in table.names]
