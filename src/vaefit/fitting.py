@@ -253,7 +253,7 @@ def _train(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset, tens
 
 def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> Run:
     began, seconds_before = time.perf_counter(), trainer.progress.seconds
-    journal.display.started(fitted.settings.epochs)
+    journal.display.started(fitted.settings.most_epochs)
     try:
         with journal.stopping_on_signals():
             trainer.run(journal)
