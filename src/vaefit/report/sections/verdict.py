@@ -45,10 +45,8 @@ def _worth(facts: Facts, found: Evaluation) -> str:
         lead = f"On {rows} the model's ELBO is {number(found.elbo)} nats per datum."
     else:
         error = f" ± {number(found.log_likelihood_se)}" if found.n > 1 else ""
-        lead = (
-            f"On {rows} the model gives a datum a log-likelihood of {number(found.log_likelihood)}{error} nats "
-            f"on average{_beside(found)}"
-        )
+        value = f"{number(found.log_likelihood)}{error} nats"
+        lead = f"On {rows} the model gives a datum a log-likelihood of {value} on average{_beside(found)}"
     return paragraph(lead, "lead")
 
 
