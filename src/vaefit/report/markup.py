@@ -94,10 +94,12 @@ def table(
         element("tr", _line(line), class_="marked" if number == marked else None)
         for number, line in enumerate(lines)
     )
-    above = element("caption", text(caption)) if caption else ""
-    whole = element("table", f"{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
+    above = element("p", text(caption), class_="caption") if caption else ""
+    whole = element("table", f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
     # In reach of the keyboard, so that a wide table can be scrolled without a mouse.
-    return element("div", whole, class_="scroll", tabindex=0, role="region", aria_label=caption or "table")
+    return above + element(
+        "div", whole, class_="scroll", tabindex=0, role="region", aria_label=caption or "table"
+    )
 
 
 def _head(name: object, column: Sequence[object]) -> str:

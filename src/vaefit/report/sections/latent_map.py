@@ -26,7 +26,7 @@ def section(facts: Facts) -> Section | None:
         return _section(_density(facts), _density_words())
     points = Points.of(facts)
     assert points is not None
-    plane, near = Plane.of(points.means), neighbours(points.means, facts.seed)
+    plane, near = Plane.of(points.means), _neighbours(facts, points)
     found = {
         "latents": points.means.shape[1],
         "means": encoded([points.means], np.float32),
@@ -39,10 +39,15 @@ def section(facts: Facts) -> Section | None:
     return _section(found, _words(points, near))
 
 
+def _neighbours(facts: Facts, points: Points) -> Neighbours | None:
+    """A map of neighbours, which takes seconds."""
+    return None if facts.quick else neighbours(points.means, facts.seed)
+
+
 def _section(found: dict[str, Any], words: str) -> Section:
     html = paragraph(words) + element("div", "", id="latent-map")
     return Section(
-        "map", "Latent map", html, (*SCRIPTS, "map.js"), {"map": found}, styles=("live.css", "map.css")
+        "latent-map", "Latent map", html, (*SCRIPTS, "map.js"), {"map": found}, styles=("live.css", "map.css")
     )
 
 

@@ -7,11 +7,13 @@ import scipy.stats
 
 from vaefit.evaluation import LatentUse
 from vaefit.report.facts import Facts
+from vaefit.report.hidden_cells import HiddenCells, hidden_cells
 from vaefit.report.markup import details, element, number, paragraph, table
-from vaefit.report.plots import axis, plot
+from vaefit.report.plots import axis, line, plot
 from vaefit.report.section import Section
 
 _HISTOGRAMS = 6
+CLOSE = 0.03  # intervals that hold a share this near to their level are right enough
 _GRID = np.linspace(-4, 4, 81)
 
 
@@ -152,47 +154,62 @@ def _prior_density(facts: Facts) -> np.ndarray | None:
 
 def _calibration(facts: Facts) -> str:
     heading = element("h3", "Calibration of predictive intervals")
+    if facts.schema is not None:
+        return heading + _of_hidden_cells(facts, hidden_cells(facts))
     found = None if facts.evaluation is None else facts.evaluation.coverage
     if found is None:
         why = [
             n for n in (facts.evaluation.notices if facts.evaluation else ()) if "predictive intervals" in n
         ]
         return heading + paragraph(f"{why[0][0].upper()}{why[0][1:]}." if why else "There are no intervals.")
-    claimed = [float(name.rstrip("%")) for name in found]
-    held = [100 * share for share in found.values()]
+    levels = {float(name.rstrip("%")) / 100: share for name, share in found.items()}
+    told = f"Of {facts.about}, {_held(levels)}. {_verdict(levels, 'The likelihood')}"
+    return heading + paragraph(told) + _diagonal(levels)
+
+
+def _of_hidden_cells(facts: Facts, found: HiddenCells) -> str:
+    told = f"A fifth of the cells of {facts.about} was hidden and drawn from p(hidden | the rest)."
+    if found.inside is not None:
+        told += f" Of {found.numbers:,} numbers, {_held(found.inside)}. {_verdict(found.inside, 'The model')}"
+    if found.right is not None:
+        told += (
+            f" Of {found.categories:,} categories the model's guess is right in {found.right:.1%}, and it "
+            f"gives its guesses {found.claimed:.1%} on average."
+        )
+    return paragraph(told) + ("" if found.inside is None else _diagonal(found.inside))
+
+
+def _held(levels: dict[float, float]) -> str:
+    return "; ".join(f"{level:.0%} intervals hold {share:.1%}" for level, share in levels.items())
+
+
+def _verdict(levels: dict[float, float], who: str) -> str:
+    """Whether the intervals are too narrow or too wide, by the level that is off most."""
+    off = max((share - level for level, share in levels.items()), key=abs)
+    if abs(off) < CLOSE:
+        return f"{who} is about as sure of itself as it may be."
+    claims = "is too sure of itself: it claims less" if off < 0 else "claims more"
+    return f"{who} {claims} spread than the rows have."
+
+
+def _diagonal(levels: dict[float, float]) -> str:
+    claimed, held = [100 * level for level in levels], [100 * share for share in levels.values()]
+    dashed = {"color": "$muted", "dash": "dash", "width": 1.5}
     traces = [
         {
             "type": "scatter",
             "mode": "lines",
             "x": [0, 100],
             "y": [0, 100],
-            "line": {"color": "$muted", "dash": "dash", "width": 1.5},
+            "line": dashed,
             "name": "as claimed",
         },
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "x": [0, *claimed, 100],
-            "y": [0, *held, 100],
-            "line": {"color": "$blue", "width": 2},
-            "marker": {"size": 8},
-            "name": "found",
-        },
+        line([0, *claimed, 100], [0, *held, 100], "found", "$blue", mode="lines+markers", marker={"size": 8}),
     ]
     layout = {
         "xaxis": axis("level of the interval, %", range=[0, 100]),
         "yaxis": axis("values inside it, %", range=[0, 102]),
     }
-    words = "; ".join(f"{c:g}% intervals hold {h:.1f}%" for c, h in zip(claimed, held, strict=True))
-    off = held[1] - claimed[1]
-    verdict = (
-        "The likelihood is about as sure of itself as it may be."
-        if abs(off) < 2
-        else "The likelihood is too sure of itself: it claims less spread than the rows have."
-        if off < 0
-        else "The likelihood claims more spread than the rows have."
-    )
-    shown = plot(traces, layout, label=f"Calibration: {words}", height=300)
-    return (
-        heading + paragraph(f"Of {facts.about}, {words}. {verdict}") + element("div", shown, class_="plots")
+    return element(
+        "div", plot(traces, layout, label=f"Calibration: {_held(levels)}", height=300), class_="plots"
     )

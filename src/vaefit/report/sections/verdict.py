@@ -83,7 +83,7 @@ def _tiles(facts: Facts, found: Evaluation) -> str:
         ("log p(x)", number(found.log_likelihood), f"nats per datum, {found.draws:,} draws a row")
         if found.log_likelihood is not None
         else None,
-        ("Bits per dimension", number(found.bits_per_dim, 3), "lower is better")
+        ("Bits/dim", number(found.bits_per_dim, 3), "lower is better")
         if found.bits_per_dim is not None
         else None,
         ("ELBO", number(found.elbo), f"rate {number(found.rate)}, distortion {number(found.distortion)}"),
@@ -109,7 +109,7 @@ def _tile(name: str, value: str, note: str) -> str:
 def _table(facts: Facts, found: Evaluation) -> str:
     shown = found.table
     if len(shown) < 2:
-        return _notes(found)
+        return _notes(facts, found)
     bits = any(score.bits_per_dim is not None for score in shown.values())
     errors = any(score.reconstruction_mse is not None for score in shown.values())
     heads = ["", "log p(x), nats", "± s.e.", *["bits/dim"] * bits, *["MSE"] * errors, "made with"]
@@ -127,11 +127,13 @@ def _table(facts: Facts, found: Evaluation) -> str:
     caption = f"The model among densities without a network, on the same {found.n:,} rows, best first"
     fewer = facts.quick or "factor-analysis" not in found.baselines
     more = "More draws and more baselines: vaefit evaluate." if fewer else ""
-    return table(heads, lines, caption=caption, marked=list(shown).index(MODEL)) + _notes(found, more)
+    return table(heads, lines, caption=caption, marked=list(shown).index(MODEL)) + _notes(facts, found, more)
 
 
-def _notes(found: Evaluation, more: str = "") -> str:
-    told = [f"{message[0].upper()}{message[1:]}." for message in found.notices] + ([more] if more else [])
+def _notes(facts: Facts, found: Evaluation, more: str = "") -> str:
+    # Of typed columns other intervals are shown: those of hidden cells.
+    kept = [n for n in found.notices if facts.schema is None or not n.startswith("no predictive intervals")]
+    told = [f"{message[0].upper()}{message[1:]}." for message in kept] + ([more] if more else [])
     return paragraph(" ".join(told), "note") if told else ""
 
 
