@@ -330,6 +330,6 @@
     return { choose: (row, second = false) => choose(placeOfRow(row), second), chosen: () => ({ from, to }), redraw };
   }
 
-  const root = document.getElementById("latent-map"), map = window.vaefit.data("map");
+  const root = document.getElementById("map"), map = window.vaefit.data("map");
   if (root && map) window.vaefit.map = latentMap(root, map, window.vaefit.live ?? null);
 }

@@ -45,7 +45,7 @@ def _neighbours(facts: Facts, points: Points) -> Neighbours | None:
 
 
 def _section(found: dict[str, Any], words: str) -> Section:
-    html = paragraph(words) + element("div", "", id="latent-map")
+    html = paragraph(words) + element("div", "", id="map")
     return Section(
         "latent-map", "Latent map", html, (*SCRIPTS, "map.js"), {"map": found}, styles=("live.css", "map.css")
     )
