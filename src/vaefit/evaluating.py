@@ -53,6 +53,7 @@ def evaluate(
     train: object = None,
     with_baselines: bool | Collection[str] = True,
     with_samples: bool = True,
+    with_columns: bool = True,
     features: Features | None = None,
     display: Display | None = None,
 ) -> Evaluation:
@@ -60,8 +61,8 @@ def evaluate(
 
     `samples` is K, the draws of the importance-sampled log-likelihood. Baselines are fitted to `train`, or to
     the run's own training rows, read again (`with_baselines` may name those that are wanted).
-    `features` maps rows in the data's units to the space of one more sample-quality line (a FID, where it is
-    a network).
+    `with_columns`: of typed columns, each given the others. `features` maps rows in the data's units to the
+    space of one more sample-quality line (a FID, where it is a network).
 
     Raises:
         VaefitError: the rows cannot be read, or have another size or scale than those fitted.
@@ -85,7 +86,7 @@ def evaluate(
     beside, columns, typed = {}, {}, run.model.likelihood.typed
     if typed and (with_baselines or with_samples):
         to_beat = fitted_to if with_baselines else None
-        beside, columns = _of_table(run, dataset, to_beat, seed, display, notices)
+        beside, columns = _of_table(run, dataset, to_beat, seed, display, notices, with_columns)
     elif with_baselines:
         wanted = None if with_baselines is True else with_baselines
         beside = _baselines(run, seen, fitted_to, levels, seed, display, notices, wanted)
@@ -236,7 +237,13 @@ def _baselines(
 
 
 def _of_table(
-    run: Run, dataset: Dataset, train: Dataset | None, seed: int, display: Display, notices: list[str]
+    run: Run,
+    dataset: Dataset,
+    train: Dataset | None,
+    seed: int,
+    display: Display,
+    notices: list[str],
+    with_columns: bool,
 ) -> tuple[dict[str, Score], dict[str, ColumnScore]]:
     """Baselines of a table with typed columns, and the model beside them on each column."""
     rows = TableRows.of(run, dataset, seed)
@@ -247,7 +254,7 @@ def _of_table(
     for name, one in made.items():
         value = one.log_likelihood(rows.numbers)
         found[name] = Score(float(value.mean()), None, None, one.made, standard_error(value))
-    return found, by_column(run, rows, made, seed, display)
+    return found, by_column(run, rows, made, seed, display) if with_columns else {}
 
 
 def _spread(rows: _Rows, levels: int) -> _Rows:

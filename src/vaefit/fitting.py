@@ -297,20 +297,20 @@ def _train_and_show(
 ) -> Run:
     display = journal.display
     if not tensorboard:
-        _train_and_finish(fitted, trainer, journal, split.last)
+        found = _train_and_finish(fitted, trainer, journal, split.last)
     else:
         assert fitted.folder is not None
         board = Board(display, fitted.folder / BOARD, journal.history)
         journal.display = board
         with contextlib.closing(board):
-            _train_and_finish(fitted, trainer, journal, split.last)
+            found = _train_and_finish(fitted, trainer, journal, split.last)
             board.finish(fitted, split.last)
     if report and fitted.folder is not None:
-        _report(fitted, trainer, split, display)
+        _report(fitted, found, split, display)
     return fitted
 
 
-def _report(fitted: Run, trainer: Trainer, split: Split, display: Display) -> None:
+def _report(fitted: Run, found: doctor.Report, split: Split, display: Display) -> None:
     """The page; whatever happens to it, the fit is done and saved."""
     assert fitted.folder is not None
     try:
@@ -318,13 +318,14 @@ def _report(fitted: Run, trainer: Trainer, split: Split, display: Display) -> No
 
         train, held_out = (None if r is None else data.as_fitted(r, fitted.transform) for r in split)
         assert train is not None
-        write_page(Facts.of_fit(fitted, trainer, train, held_out, display), fitted.folder / REPORT)
+        write_page(Facts.of_fit(fitted, found, train, held_out, display), fitted.folder / REPORT)
     except Exception as problem:
         why = " ".join(str(problem).split()) or type(problem).__name__
         display.notice(f"no {REPORT}: {why[:200]}; all else of the run is saved (vaefit report tries again)")
 
 
-def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> Run:
+def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> doctor.Report:
+    """Train, save all, and say what the doctor finds."""
     began, seconds_before = time.perf_counter(), trainer.progress.seconds
     journal.display.started(fitted.settings.epochs)
     try:
@@ -345,11 +346,13 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
     if fitted.folder is not None:
         journal.save(trainer)
-    fitted.summary["findings"] = _warnings(fitted, trainer, shown)
+    # From the rows in memory.
+    found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False)
+    fitted.summary["findings"] = [f.to_dict() for f in found.findings if f.severity != "information"]
     if fitted.folder is not None:
         write_all(fitted, shown, fitted.folder)
         write_atomically(fitted.folder / README, readme.text(fitted))
-    return fitted
+    return found
 
 
 def _prepare(
@@ -418,12 +421,6 @@ def _source(rows: Dataset, held_out: Dataset | None) -> dict[str, Any]:
         "validation_rows": 0 if held_out is None else held_out.n,
         "shape": list(rows.shape),
     }
-
-
-def _warnings(fitted: Run, trainer: Trainer, shown: Dataset) -> list[dict[str, Any]]:
-    """What the doctor warns of, from the rows in memory."""
-    found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False).findings
-    return [finding.to_dict() for finding in found if finding.severity != "information"]
 
 
 def _summary(trainer: Trainer, fitted: Run, seconds: float) -> dict[str, Any]:

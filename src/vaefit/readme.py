@@ -43,11 +43,13 @@ Input | mean of 50 outputs | ten of them, for ten rows{of_validation}.
 ![curves](curves.png)
 ![samples from the prior](samples.png)"""
 
-_COMMANDS = """    vaefit reconstruct {folder} DATA --out pictures.png
+_COMMANDS = """    vaefit report {folder}
+    vaefit reconstruct {folder} DATA --out pictures.png
     vaefit sample {folder} -n 64 --out samples.png
     vaefit encode {folder} DATA --out latents.csv"""
 
-_TABLE_COMMANDS = """    vaefit evaluate {folder} DATA
+_TABLE_COMMANDS = """    vaefit report {folder}
+    vaefit evaluate {folder} DATA
     vaefit impute {folder} DATA --out full.csv
     vaefit score {folder} DATA --explain --out scores.csv
     vaefit sample {folder} -n 1000 --out new.csv

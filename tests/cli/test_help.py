@@ -16,6 +16,7 @@ COMMANDS = (
     "info",
     "probe",
     "doctor",
+    "report",
     "evaluate",
     "compare",
     "selfcheck",

@@ -17,10 +17,11 @@ from vaefit.reading import held_against
 from vaefit.run import Reconstruction, Run
 from vaefit.scores import Evaluation
 from vaefit.synthetic import draw_values
-from vaefit.train import Trainer
 
 # Rows that are evaluated, and training rows that are looked through for neighbours; evenly spread.
 MOST_EVALUATED, MOST_TRAINING = 1000, 5000
+# Fewer of wide rows: numbers in all that a page looks at, for memory's sake.
+MOST_NUMBERS, FEWEST = 100_000_000, 100
 # Draws of q(z|x) a row for the log-likelihood; fewer where the page is made at the end of a fit.
 DRAWS, QUICK_DRAWS = 500, 100
 # Factor analysis (beside pPCA) and mixtures take longer than all the rest of a page.
@@ -46,7 +47,7 @@ class Facts:
     `train` are the training rows and `held_out` those the page is about, each None where there are none, and
     `missing` says why in words. `all_rows` are their numbers in full: here they are at most 5000 and 1000,
     evenly spread. Without `with_data` no section may show a row of the data, or anything of a single row.
-    `quick` asks for fewer draws; `findings` are the doctor's own words.
+    `quick` asks for fewer draws; `found` is what the doctor said already, `evidence` what he would look at.
     """
 
     run: Run
@@ -61,6 +62,7 @@ class Facts:
     own: bool = True
     display: Display = field(default_factory=Silent)
     evidence: Evidence | None = None
+    found: doctor.Report | None = None
 
     @classmethod
     def of(
@@ -99,10 +101,9 @@ class Facts:
 
     @classmethod
     def of_fit(
-        cls, run: Run, trainer: Trainer, train: Dataset, held_out: Dataset | None, display: Display
+        cls, run: Run, found: doctor.Report, train: Dataset, held_out: Dataset | None, display: Display
     ) -> "Facts":
-        """Facts about a run just fitted, with its rows in memory."""
-        last = train if held_out is None else held_out
+        """Facts about a run just fitted, with its rows in memory and what the doctor has found already."""
         facts = cls(
             run,
             train,
@@ -111,7 +112,7 @@ class Facts:
             seed=run.settings.seed,
             quick=True,
             display=display,
-            evidence=doctor.evidence_of_fit(run, trainer, last),
+            found=found,
         )
         return facts._thinned()
 
@@ -156,6 +157,7 @@ class Facts:
             seed=self.seed,
             train=self.train,
             with_baselines=self.train is not None and (QUICK_BASELINES if self.quick else BASELINES),
+            with_columns=not self.quick,
             with_samples=self.train is not None and not self.quick,
             display=self.display,
         )
@@ -203,8 +205,7 @@ class Facts:
     @cached_property
     def examined(self) -> doctor.Report:
         """What the doctor finds."""
-        evidence = self.evidence or Evidence(self.run)
-        return doctor.look(evidence, slow=not self.quick)
+        return self.found or doctor.look(self.evidence or Evidence(self.run), slow=not self.quick)
 
     @cached_property
     def train_elbo(self) -> Float[np.ndarray, " rows"] | None:
@@ -295,4 +296,7 @@ def _nameless(rows: Dataset | None) -> Dataset | None:
 
 
 def _thinned(rows: Dataset | None, most: int) -> Dataset | None:
-    return rows if rows is None or rows.n <= most else rows.take(spread(rows.n, most))
+    if rows is None:
+        return None
+    most = min(most, max(FEWEST, MOST_NUMBERS // rows.dim))
+    return rows if rows.n <= most else rows.take(spread(rows.n, most))

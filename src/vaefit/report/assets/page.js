@@ -136,15 +136,18 @@ window.vaefit = (() => {
     idle(next);
   }
 
-  const WIDTH_ON_PAPER = 680;
+  // CSS pixels between the margins of A4, in as many columns as the style sheet has for paper.
+  function widthOnPaper(element) {
+    if (element.closest(".plots") === null) return 680;
+    return element.closest(".plots.small") === null ? 330 : 215;
+  }
 
   function print(begins) {
     if (begins === printing || window.Plotly === undefined) return;
     printing = begins;
     for (const folded of document.querySelectorAll("details.print")) folded.open = begins;
     for (const [element, [spec]] of drawn) {
-      const share = element.clientWidth / document.querySelector("main").clientWidth;
-      const size = begins ? { width: WIDTH_ON_PAPER * Math.min(1, share) } : { autosize: true };
+      const size = begins ? { width: widthOnPaper(element) } : {};
       window.Plotly.react(element, themed(spec.data), themed({ ...layoutOf(spec.layout), ...size }), CONFIG);
     }
   }

@@ -26,7 +26,7 @@ def section(facts: Facts) -> Section | None:
         return _section(_density(facts), _density_words(facts))
     points = Points.of(facts)
     assert points is not None
-    plane, near = Plane.of(points.means), neighbours(points.means, facts.seed)
+    plane, near = Plane.of(points.means), _neighbours(facts, points)
     found = {
         "latents": points.means.shape[1],
         "means": encoded([points.means], np.float32),
@@ -37,6 +37,11 @@ def section(facts: Facts) -> Section | None:
         "cells": points.cells(facts),
     }
     return _section(found, _words(points, near))
+
+
+def _neighbours(facts: Facts, points: Points) -> Neighbours | None:
+    """A map of neighbours, which takes seconds."""
+    return None if facts.quick else neighbours(points.means, facts.seed)
 
 
 def _section(found: dict[str, Any], words: str) -> Section:

@@ -38,16 +38,19 @@ def _columns(facts: Facts) -> list[Column]:
 
 def _marginals(facts: Facts) -> str:
     columns, real, drawn = _columns(facts), _real(facts), facts.samples
-    panels = [_marginal(column, real[:, d], drawn[:, d]) for d, column in enumerate(columns[:MOST_COLUMNS])]
+    shown = list(enumerate(columns))[:MOST_COLUMNS]
+    # Numbers and categories apart: their plots are of different heights.
+    kinds = [[(d, c) for d, c in shown if bool(c.categories) == coded] for coded in (False, True)]
+    grids = [
+        element("div", "".join(_marginal(c, real[:, d], drawn[:, d]) for d, c in kind), class_="plots small")
+        for kind in kinds
+        if kind
+    ]
     more = f" The first {MOST_COLUMNS} of {len(columns)} columns." if len(columns) > MOST_COLUMNS else ""
     intro = (
         f"{facts.about.capitalize()} ({len(real):,}) beside {len(drawn):,} draws of p(x), by column.{more}"
     )
-    return (
-        element("h3", "Real and generated marginals")
-        + paragraph(intro)
-        + element("div", "".join(panels), class_="plots small")
-    )
+    return element("h3", "Real and generated marginals") + paragraph(intro) + "".join(grids)
 
 
 def _marginal(column: Column, real: np.ndarray, drawn: np.ndarray) -> str:
@@ -122,7 +125,10 @@ def _shares(column: Column, real: np.ndarray, drawn: np.ndarray) -> str:
             ("real", "generated"),
             (
                 {"color": "$blue"},
-                {"color": "$vermillion", "pattern": {"shape": "/", "fgcolor": "$paper", "size": 5}},
+                {
+                    "color": "$vermillion",
+                    "pattern": {"shape": "/", "fgcolor": "$paper", "size": 5, "fillmode": "overlay"},
+                },
             ),
             strict=True,
         )

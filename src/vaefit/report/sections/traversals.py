@@ -16,6 +16,7 @@ STEPS = np.linspace(-3.0, 3.0, 13)
 THREE = np.array([-2.0, 0.0, 2.0])
 # Latents in sight, the others folded away; columns told of each.
 OPEN, COLUMNS = 12, 6
+BUDGET = 1_500_000  # pixels of all traversals
 MOST_COLUMNS = 40
 
 
@@ -50,10 +51,14 @@ def _path(facts: Facts, latent: int, steps: np.ndarray) -> Float[np.ndarray, "st
 
 
 def _tiles(facts: Facts, latents: list[int]) -> np.ndarray:
-    z = np.concatenate([_path(facts, k, STEPS) for k in latents])
-    rows = facts.run.decode(z).reshape(len(latents), len(STEPS), *facts.run.transform.shape)
-    grey = grey_levels(rows, facts.run.transform, rows)
-    return images.shrunk(grey, len(facts.run.transform.shape))
+    transform, reference = facts.run.transform, facts.samples if facts.rows is None else facts.rows.values
+    budget, found = BUDGET // len(latents), []
+    for k in latents:
+        # One after the other: all at once could be more than memory holds.
+        rows = facts.run.decode(_path(facts, k, STEPS))
+        grey = grey_levels(rows, transform, reference)
+        found.append(images.shrunk(grey, len(transform.shape), budget))
+    return np.stack(found)
 
 
 def _strip(latent: int, tiles: np.ndarray) -> str:

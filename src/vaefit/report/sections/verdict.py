@@ -83,7 +83,7 @@ def _tiles(facts: Facts, found: Evaluation) -> str:
         ("log p(x)", number(found.log_likelihood), f"nats per datum, {found.draws:,} draws a row")
         if found.log_likelihood is not None
         else None,
-        ("Bits per dimension", number(found.bits_per_dim, 3), "lower is better")
+        ("Bits/dim", number(found.bits_per_dim, 3), "lower is better")
         if found.bits_per_dim is not None
         else None,
         ("ELBO", number(found.elbo), f"rate {number(found.rate)}, distortion {number(found.distortion)}"),
