@@ -20,7 +20,7 @@ from vaefit.errors import VaefitError
 from vaefit.explore.decoding import checked, decode
 from vaefit.explore.dropped import Row, image_row
 from vaefit.explore.known import Known
-from vaefit.explore.looking import look, shown_row
+from vaefit.explore.looking import called, look, shown_row
 from vaefit.explore.pasted import pasted_row
 from vaefit.explore.refusal import Refused
 from vaefit.explore.worker import Urgency, Worker
@@ -120,9 +120,10 @@ class Explorer:
 
     async def look_at(self, request: Request) -> Response:
         """The same of a row that is known already."""
-        rows, at, _ = self._place(request)
+        rows, at, number = self._place(request)
         row = Row(rows.take([at]))
-        return _answer(await self.worker(Urgency.ASKED, look, self.run, self.known, row))
+        found = await self.worker(Urgency.ASKED, look, self.run, self.known, row)
+        return _answer(found | {"name": called(rows, at, number)})
 
     def _place(self, request: Request) -> tuple[Dataset, int, int]:
         """Rows, the place in them that was asked for, and the number of that row in the data."""
