@@ -50,7 +50,7 @@ class Served:
 def _asset(name: str) -> str:
     if name not in OWN:
         return asset(name)
-    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    return resources.files("vaefit.explore").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def explorer_page(explorer: Explorer) -> Served:
