@@ -54,6 +54,12 @@ def test_images_are_looked_at_and_latents_decoded(images: Opened, visit: Visit, 
         np.testing.assert_allclose(shown(tab)["z"], images.run.encode(digits[200:201])[0][0], rtol=1e-5)
         tab.locator(".neighbours button").first.click()
         until(tab, "document.querySelector('#look-result').textContent.includes('It is the same as row')")
+        tab.evaluate("vaefit.map.choose(3)")
+        tab.get_by_role("button", name="Look at the chosen row").click()
+        until(tab, "document.querySelector('#look-status').textContent === vaefit.map.chosen().from.name")
+        found, expected = shown(tab)["z"], images.explorer.points.means[3]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
         tab.reload()
         until(tab, "vaefit.live?.shown() != null && document.querySelector('#map .main-svg') !== null")
 

@@ -49,7 +49,7 @@
     status.textContent = `Looking at ${title} …`;
     try {
       const found = await ask(path, options);
-      if (mine === latest) show(found, found.name ?? title, () => look(path, options, title, again));
+      if (mine === latest) show(found, path.includes("/map/") ? title : found.name ?? title, () => look(path, options, title, again));
     } catch (problem) {
       if (mine === latest) complain(problem, again);
     }
