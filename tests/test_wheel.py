@@ -31,7 +31,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_module_recipe_and_the_type_marker(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
     source = ROOT / "src"
-    wanted = {p.relative_to(source).as_posix() for p in source.rglob("*") if p.suffix in (".py", ".toml", ".js", ".css")}
+    wanted = {
+        p.relative_to(source).as_posix()
+        for p in source.rglob("*")
+        if p.suffix in (".py", ".toml", ".js", ".css")
+    }
     assert wanted | {"vaefit/py.typed"} <= inside
 
 

@@ -18,7 +18,7 @@ from vaefit.assemble import build_model, build_trainer
 from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
-from vaefit.evaluation import visited
+from vaefit.evaluation import Reference, reference_of, visited
 from vaefit.figures.draw import write_all
 from vaefit.folder import README, REPORT, check_free, write_atomically
 from vaefit.journal import Journal
@@ -174,13 +174,15 @@ def train_on(
     journal = Journal(replace(fitted, folder=None), display)
     display.started(epochs)
     trainer.run(journal)
-    return replace(
+    trained = replace(
         fitted,
         model=trainer.kept(),
         folder=None,
         history=_joined(fitted.history, journal.history),
         summary={},
     )
+    trained.reference = _reference(trained, trainer)
+    return trained
 
 
 def _joined(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -327,7 +329,7 @@ def _report(fitted: Run, found: doctor.Report, split: Split, display: Display) -
 def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> doctor.Report:
     """Train, save all, and say what the doctor finds."""
     began, seconds_before = time.perf_counter(), trainer.progress.seconds
-    journal.display.started(fitted.settings.epochs)
+    journal.display.started(fitted.settings.most_epochs)
     try:
         with journal.stopping_on_signals():
             trainer.run(journal)
@@ -337,6 +339,7 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
             journal.save(trainer)
         raise
     fitted.model, fitted.history = trainer.kept(), journal.history
+    fitted.reference = _reference(fitted, trainer)
     if trainer.validation is not None and trainer.progress.best_epoch == 0:
         smaller = 0.1 * trainer.progress.rate_scale * fitted.settings.learning_rate
         journal.display.notice(
@@ -346,6 +349,7 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
     if fitted.folder is not None:
         journal.save(trainer)
+        fitted.save_reference()
     # From the rows in memory.
     found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False)
     fitted.summary["findings"] = [f.to_dict() for f in found.findings if f.severity != "information"]
@@ -370,6 +374,13 @@ def _prepare(
     trainer = build_trainer(settings, transform, model, x, validation)
     trainer.names = rows.names
     return Run(model, settings, transform, _source(rows, held_out)), trainer, notices
+
+
+def _reference(fitted: Run, trainer: Trainer) -> Reference | None:
+    """Of tables of numbers; images vary too much for some rows to stand for all."""
+    if fitted.transform.kind != "standardise" or len(fitted.transform.shape) > 1:
+        return None
+    return reference_of(fitted.model, trainer.x, seed=fitted.settings.seed, weights=trainer.weights)
 
 
 def _inherited(settings: Settings) -> Settings:
