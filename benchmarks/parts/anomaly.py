@@ -23,7 +23,7 @@ MODES = {
     "all": "unsupervised: trained on all rows, which are then scored",
     "normal": "trained on 70% of the normal rows, tested on all others",
 }
-MOST = 6000
+MOST = 2000
 NAMES = ()
 
 
@@ -35,22 +35,30 @@ class Split(NamedTuple):
     odd: np.ndarray
 
 
+Case = tuple[str, str]  # mode, set
+OfMode = dict[str, dict[str, list[float]]]  # set, detector: AUROC of each seed
+Found = dict[str, OfMode]
 Detector = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
 def main(seeds: tuple[int, ...], only: str | None) -> None:
-    """Measure both modes on all sets."""
+    """Measure both modes on all sets, seed by seed; what there is by then is written after each."""
     del only
-    for mode, words in MODES.items():
-        found: dict[str, dict[str, list[float]]] = {}
-        for path in sorted((results.DATA / "anomaly").glob("*.npz"), key=lambda p: int(p.name.split("_")[0])):
-            name = path.stem.split("_", 1)[1]
-            splits = [_split(path, seed, mode) for seed in seeds]
-            found[name] = dict(_measured(splits, seeds))
-            results.say(
-                f"{mode}, {name}: " + ", ".join(f"{m} {np.mean(v):.3f}" for m, v in found[name].items())
-            )
-        _write(mode, words, found, seeds)
+    found: Found = {mode: {name: {} for name in _paths()} for mode in MODES}
+    for done, seed in enumerate(seeds, start=1):
+        splits = {(mode, name): _split(path, seed, mode) for mode in MODES for name, path in _paths().items()}
+        for (mode, name), aurocs in _measured(splits, seed):
+            for detector, auroc in aurocs.items():
+                found[mode][name].setdefault(detector, []).append(auroc)
+            results.say(f"{mode}, {name}, {seed}: " + ", ".join(f"{d} {a:.3f}" for d, a in aurocs.items()))
+        for mode, words in MODES.items():
+            _write(mode, words, found[mode], seeds[:done])
+
+
+def _paths() -> dict[str, Path]:
+    stored = (results.DATA / "anomaly").glob("*.npz")
+    paths = sorted(stored, key=lambda path: int(path.name.split("_", maxsplit=1)[0]))
+    return {path.stem.split("_", maxsplit=1)[1]: path for path in paths}
 
 
 def _split(path: Path, seed: int, mode: str) -> Split:
@@ -66,13 +74,13 @@ def _split(path: Path, seed: int, mode: str) -> Split:
     return Split(X[train], X[rest], odd[rest])
 
 
-def _measured(splits: list[Split], seeds: tuple[int, ...]) -> Iterator[tuple[str, list[float]]]:
+def _measured(splits: dict[Case, Split], seed: int) -> Iterator[tuple[Case, dict[str, float]]]:
     from sklearn.metrics import roc_auc_score
 
-    for name, detect in DETECTORS.items():
-        scores = [detect(s.train, s.test, seed) for s, seed in zip(splits, seeds, strict=True)]
-        yield name, [float(roc_auc_score(s.odd, v)) for s, v in zip(splits, scores, strict=True)]
-    yield "ECOD", [float(roc_auc_score(s.odd, v)) for s, v in zip(splits, _ecod(splits), strict=True)]
+    ecod = _ecod(list(splits.values()))
+    for (case, split), last in zip(splits.items(), ecod, strict=True):
+        scores = {name: detect(split.train, split.test, seed) for name, detect in DETECTORS.items()}
+        yield case, {n: float(roc_auc_score(split.odd, v)) for n, v in {**scores, "ECOD": last}.items()}
 
 
 def _write(mode: str, words: str, found: dict[str, dict[str, list[float]]], seeds: tuple[int, ...]) -> None:

@@ -97,10 +97,12 @@ def parse_condition(text: str, schema: Schema) -> Condition:
     """
     found = _split(text, schema)
     names = {column.name: place for place, column in enumerate(schema.modelled)}
-    if found is None or found[0] not in names:
-        name = found[0] if found else text
-        expected = "NAME=VALUE, also != < <= > >=" if found is None else "a modelled column"
-        raise SettingsError(f"--where {text!r}: expected {expected}; {unknown('column', name, names)}")
+    if found is None:
+        raise SettingsError(f"--where {text!r}: expected NAME=VALUE, also != < <= > >=, found no sign")
+    if found[0] not in names:
+        raise SettingsError(
+            f"--where {text!r}: expected a modelled column; {unknown('column', found[0], names)}"
+        )
     name, sign, value = found
     column = schema.modelled[names[name]]
     return Condition(text, names[name], sign, _value(column, sign, value, text))
@@ -123,6 +125,12 @@ def _value(column: Column, sign: str, value: str, text: str) -> float:
     number = number_of(value, column)
     if number is None:
         raise SettingsError(f"--where {text!r}: column {column.name} has numbers, found {value!r}")
+    # Rows are drawn within what was seen in fitting.
+    ends = np.array([column.low, column.high])
+    nearest = np.append(ends, np.clip(number, *ends))
+    if not _SIGNS[sign](nearest, number).any():
+        low, high = (cell.strip() for cell in decode(ends[:, None], Schema((column,)))[column.name])
+        raise SettingsError(f"--where {text!r}: the values of {column.name} are from {low} to {high}")
     return number
 
 

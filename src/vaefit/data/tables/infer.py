@@ -74,7 +74,14 @@ def _column(table: Table, found: Texts, given: str | None) -> Column:
         return _of_words(table, text, column)
     numbers = to_checked_numbers(table, text, convention)
     kind = number_type(numbers.drop_nulls(), text, table.named)
-    return _of_type(table, Texts(text, convention), replace(column, type=kind))
+    return _of_several(_of_type(table, Texts(text, convention), replace(column, type=kind)))
+
+
+def _of_several(column: Column) -> Column:
+    """The column, or a constant one where its cells are one level, such as 1 and 1.0."""
+    if column.type not in CODED or len(column.categories) > 1:
+        return column
+    return replace(column, type="constant", constant=column.categories[0], categories=())
 
 
 def _of_words(table: Table, text: pl.Series, column: Column) -> Column:
@@ -102,7 +109,7 @@ def _as_given(table: Table, found: Texts, column: Column, given: str) -> Column:
             f"{table.source}: expected one value in the constant column '{text.name}', found several"
         )
     column = replace(column, type=given)  # pyright: ignore[reportArgumentType]
-    return _of_type(table, found, column)
+    return _of_several(_of_type(table, found, column))
 
 
 def _of_type(table: Table, found: Texts, column: Column) -> Column:

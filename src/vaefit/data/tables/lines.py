@@ -65,7 +65,8 @@ def line_of(column: Column, v: np.ndarray, scaling: Scaling) -> Line:
         return (0.0, EDGE), (1.0, 1.0 - EDGE)
     if column.type == "positive":
         return (0.0, 0.0), (float(np.exp(np.log(np.maximum(v, np.finfo(np.float64).tiny)).mean())), 1.0)
-    mean, sd = float(v.mean()), float(v.std())
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, sd = float(v.mean()), float(v.std())
     if not np.isfinite(sd):
         raise DataError(f"numbers are too large for their variance in column {column.name}; rescale it")
     if sd == 0:
