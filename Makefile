@@ -5,7 +5,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYRIGHT_PYTHON_GLOBAL_NODE := 0
 
-.PHONY: install demo test check format clean bench bench-quality soak
+.PHONY: install demo figures test check format clean bench bench-quality soak
 
 install: .venv/installed
 
@@ -16,6 +16,9 @@ install: .venv/installed
 
 demo: install
 	$(BIN)/python demo.py
+
+figures: install
+	PYTHONPATH=. $(BIN)/python docs/figures.py
 
 test: install
 	$(BIN)/pytest -n 2

@@ -1,5 +1,6 @@
 """Optimisers against their formulas, schedules against theirs."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -97,3 +98,24 @@ def test_schedules(name: str, epoch: float, expected: float) -> None:
         name, learning_rate=1e-2, final_rate=1e-4, epochs=10, stages=((3.0, 5e-3), (8.0, 2e-3))
     )
     assert float(rate(jnp.asarray(epoch))) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop", "adagrad", "sgd"])
+@pytest.mark.parametrize("clip", [{}, {"clip_value": 10.0}, {"clip_norm": 100.0}])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_gradient_that_is_not_finite_leaves_weights_that_are_not(name: str, clip: dict, bad: float) -> None:
+    chain = build_optimizer(name, weight_decay=0.1 if name == "adamw" else 0.0, momentum=0.1, **clip)
+    params = {"a": jnp.ones((2, 2)), "b": jnp.ones(3)}
+    gradient = {"a": jnp.full((2, 2), 0.1).at[1, 0].set(bad), "b": jnp.full(3, 0.1)}
+    update, state = jax.jit(chain.update)(gradient, chain.init(params), params, learning_rate=0.1)
+    assert not np.isfinite(update["a"][1, 0] + 1.0)
+    good = jax.tree.map(lambda p: jnp.full_like(p, 0.1), params)
+    later, _ = jax.jit(chain.update)(good, state, params, learning_rate=0.1)
+    assert not np.isfinite(update["a"][1, 0] + later["a"][1, 0])
+
+
+def test_a_norm_that_overflows_is_not_clipped_to_nothing() -> None:
+    chain = build_optimizer("adam", clip_norm=1.0)
+    huge = {"a": jnp.full(2, 1e30)}
+    update, _ = chain.update(huge, chain.init(huge), huge, learning_rate=0.1)
+    assert np.isnan(update["a"]).all()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vaefit.errors import DataError, RunError, SettingsError, ShapeError, TrainingError, VaefitError
     from vaefit.estimator import VAE
     from vaefit.evaluating import Evaluation, evaluate
+    from vaefit.figures.draw import figure
     from vaefit.fitting import fit
     from vaefit.imputing import Imputation, impute
     from vaefit.probing import Probe, probe
@@ -47,6 +48,7 @@ _HOMES = {
     "evaluate": "evaluating",
     "Finding": "doctor",
     "examine": "doctor",
+    "figure": "figures.draw",
     "fit": "fitting",
     "Imputation": "imputing",
     "impute": "imputing",
@@ -82,6 +84,7 @@ __all__ = [
     "configure",
     "evaluate",
     "examine",
+    "figure",
     "fit",
     "impute",
     "load",

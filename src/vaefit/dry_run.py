@@ -74,6 +74,8 @@ def _memory(trainer: Trainer) -> dict[str, float]:
         "weights": weights,
         "gradients": weights,
         "optimizer": _mib(trainer.state.optimizer),
+        # The last state that is known to be good stays until the next is.
+        "kept state": weights + _mib(trainer.state.optimizer),
         "data": (trainer.x.nbytes + validation) / MIB,
         "activations": _activations(trainer),
     }

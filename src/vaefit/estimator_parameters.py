@@ -71,6 +71,7 @@ class Parameters(BaseEstimator):
         key: str | None = None,
         column: Sequence[str] | None = None,
         header: bool | None = None,
+        missing: bool | None = None,
         skip_bad: bool | None = None,
         scaling: Literal["auto", "standardise", "quantile"] | None = None,
         dequantise: bool | None = None,
@@ -154,6 +155,7 @@ class Parameters(BaseEstimator):
         self.key = key
         self.column = column
         self.header = header
+        self.missing = missing
         self.skip_bad = skip_bad
         self.scaling = scaling
         self.dequantise = dequantise

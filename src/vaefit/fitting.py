@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from vaefit import backend, by_ppca, data, doctor, figures, initialise, readme, recipes, run
+from vaefit import backend, by_ppca, data, doctor, initialise, readme, recipes, run
 from vaefit.assemble import build_model, build_trainer
 from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
 from vaefit.evaluation import Reference, reference_of, visited
+from vaefit.figures.draw import write_all
 from vaefit.folder import README, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
@@ -276,7 +277,7 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
         fitted.save_reference()
     fitted.summary["findings"] = _warnings(fitted, trainer, shown)
     if fitted.folder is not None:
-        figures.write_all(fitted, shown, fitted.folder)
+        write_all(fitted, shown, fitted.folder)
         write_atomically(fitted.folder / README, readme.text(fitted))
     return fitted
 

@@ -49,6 +49,7 @@ def build_optimizer(
         "sgd": optax.identity,
     }
     steps = [
+        _pass_on_non_finite(norm=clip_norm > 0),
         optax.clip(clip_value) if clip_value else None,
         optax.clip_by_global_norm(clip_norm) if clip_norm else None,
         scale[name](),
@@ -105,6 +106,21 @@ def _scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
         return jax.tree.map(lambda u: -learning_rate * u, updates), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)  # pyright: ignore[reportArgumentType]
+
+
+def _pass_on_non_finite(*, norm: bool) -> optax.GradientTransformation:
+    """Make NaN of what clipping would hide: infinite entries and, with `norm`, one whose square overflows.
+
+    Whatever the optimiser, a gradient that is not finite then leaves weights that are not.
+    """
+
+    def update(updates: PyTree, state: Any, _params: PyTree = None) -> tuple[PyTree, Any]:
+        if norm:
+            nothing = 0.0 * optax.tree.norm(updates)
+            return jax.tree.map(lambda u: u + nothing, updates), state
+        return jax.tree.map(lambda u: u + 0.0 * u, updates), state
+
+    return optax.GradientTransformation(optax.init_empty_state, update)  # pyright: ignore[reportArgumentType]
 
 
 def _is_matrix(params: PyTree) -> PyTree:

@@ -44,7 +44,7 @@ def read(rows: object, settings: Settings, display: Display, schema: Schema | No
         return rows
     types = parse_types(settings.column)
     if not isinstance(rows, str | Path):
-        if types or settings.header is not None or data.is_frame(rows):
+        if types or settings.header is not None or settings.missing or data.is_frame(rows):
             dataset = Dataset.from_table(rows, types=types, header=settings.header, limit=settings.limit)
             return _shown(dataset, display)
         return Dataset.from_array(rows, size=size, grayscale=settings.grayscale, limit=settings.limit)
@@ -56,6 +56,7 @@ def read(rows: object, settings: Settings, display: Display, schema: Schema | No
         limit=settings.limit,
         key=settings.key,
         skip_bad=settings.skip_bad,
+        missing=settings.missing,
         progress=display.reading,
         types=types,
         header=settings.header,

@@ -118,6 +118,7 @@ class Settings:
     header: bool | None = option(
         None, "a table's first line has the columns' names (unset: found by looking)"
     )
+    missing: bool = option(False, "take NaN in arrays as missing cells, as those of a table are")
     skip_bad: bool = option(False, "leave out unreadable images, and say how many")
     scaling: Literal["auto", "standardise", "quantile"] = option(
         "auto",

@@ -147,12 +147,10 @@ def _code(column: Column, sign: str, value: str, text: str) -> float:
 def _draw(
     run: Run, n: int, conditions: list[Condition], seed: int, display: Display
 ) -> Float[np.ndarray, "n variables"]:
-    columns = schema_of(run).modelled
     kept, have, drawn = [], 0, 0
     while have < n:
         size = BATCH if conditions else min(n - have, MOST_AT_ONCE)
         values = draw_values(run, size, seed, batch=len(kept))
-        values = np.stack([into_support(v, c) for v, c in zip(values.T, columns, strict=True)], axis=1)
         drawn += len(values)
         good = np.logical_and.reduce([np.ones(len(values), bool), *(c.holds(values) for c in conditions)])
         kept.append(values[good])
@@ -171,9 +169,17 @@ def draw_values(run: Run, n: int, seed: int, *, batch: int = 0) -> Float[np.ndar
     """Draws of p(x) in the table's own numbers and codes, within what was seen in fitting."""
     dropout = run.settings.generate_with_dropout
     x = generate.sample(run.model, n, seed=seed, dropout=dropout, noise=True, batch=batch)
-    values = run.transform.inverse(x)
-    columns = schema_of(run).modelled
+    return as_cells(run.transform.inverse(x), schema_of(run))
+
+
+def as_cells(
+    drawn: Float[np.ndarray, "*batch variables"], schema: Schema
+) -> Float[np.ndarray, "*batch variables"]:
+    """Drawn numbers as a table's cells can be: within what was seen in fitting, on each column's grid."""
+    columns = schema.modelled
     low, high = (np.array([getattr(column, end) for column in columns]) for end in ("low", "high"))
     numbers = np.array([column.type not in CODED for column in columns])
     # Tails of the families go on where the data never were: a table of people of 180 years helps nobody.
-    return np.where(numbers, np.clip(values, low, high), values)
+    values = np.where(numbers, np.clip(drawn, low, high), drawn)
+    cells = [into_support(v, c) for v, c in zip(np.moveaxis(values, -1, 0), columns, strict=True)]
+    return np.stack(cells, axis=-1)

@@ -92,8 +92,6 @@ class Trainer:
 
     def __post_init__(self) -> None:
         params, self._static = eqx.partition(self.model, eqx.is_inexact_array)
-        # The compiled chunk overwrites its state: it must own its copy of the weights.
-        params = jax.tree.map(lambda p: jnp.array(p, copy=True), params)
         self.state = State(
             params,
             self.optimizer.init(params),
@@ -152,10 +150,9 @@ class Trainer:
         done = first
         while done < self.steps_per_epoch:
             stop = min(done + self._steps_until_next_look(), self.steps_per_epoch)
-            self._timed_chunk(order, done, stop)
+            if not self._timed_chunk(order, done, stop):
+                self._step_by_step(watcher, order, done, stop)
             done = stop
-            if int(self.state.failing) >= FAILURES_IN_A_ROW:
-                self._recover(watcher, order)
             record = self._record(epoch + 1, (done - first) * self._batch_size, time.perf_counter() - began)
             watcher.on_chunk(epoch + 1, done / self.steps_per_epoch, record, self)
         seconds = time.perf_counter() - began
@@ -168,21 +165,34 @@ class Trainer:
     def _order(self, epoch: int) -> Int[Array, " padded"]:
         return self._order_of(self._order_key, epoch)
 
-    def _timed_chunk(self, order: Array, start: int, stop: int) -> None:
+    def _timed_chunk(self, order: Array, start: int, stop: int) -> bool:
+        """Whether these steps were all finite; if not, none of them was taken."""
         began = time.perf_counter()
         rate_scale = jnp.float32(self.progress.rate_scale)
-        self.state = jax.block_until_ready(
-            self._chunk(
-                self.state,
-                (self._data, self._weights),
-                order,
-                self.step_key,
-                rate_scale,
-                jnp.int32(start),
-                jnp.int32(stop),
-            )
+        state, sound = self._chunk(
+            self.state,
+            (self._data, self._weights),
+            order,
+            self.step_key,
+            rate_scale,
+            jnp.int32(start),
+            jnp.int32(stop),
         )
+        if sound:
+            self.state = state
         self._seconds_per_step = (time.perf_counter() - began) / (stop - start)
+        return bool(sound)
+
+    def _step_by_step(self, watcher: Watcher, order: Array, start: int, stop: int) -> None:
+        """The same steps one by one: those that are not finite change nothing but the counts."""
+        for step in range(start, stop):
+            if self._timed_chunk(order, step, step + 1):
+                continue
+            state = self.state
+            counts = {"skipped": state.skipped + 1, "failing": state.failing + 1}
+            self.state = state._replace(step=state.step + 1, **counts)
+            if int(self.state.failing) >= FAILURES_IN_A_ROW:
+                self._recover(watcher, order)
 
     def _steps_until_next_look(self) -> int:
         if not self._seconds_per_step:
@@ -257,8 +267,7 @@ class Trainer:
     def _go_back(self) -> None:
         """Take the best weights up again, with a smaller learning rate."""
         self.progress.rate_scale *= RECOVERY_FACTOR
-        # Copies: the compiled chunk overwrites its state, and `best` must live on.
-        params = jax.tree.map(lambda p: jnp.array(p, copy=True), self.best)
+        params = jax.tree.map(jnp.asarray, self.best)
         self.state = self.state._replace(
             params=params, optimizer=self.optimizer.init(params), failing=jnp.zeros((), jnp.int32)
         )
@@ -306,7 +315,6 @@ class Trainer:
         return float(np.mean(plan.log_jacobian(x)))
 
     def _no_sums(self) -> Sums:
-        # One buffer each: the compiled chunk overwrites them.
         rows, loss, rate, distortion = (jnp.zeros(()) for _ in range(4))
         return Sums(rows, loss, rate, distortion, {name: jnp.zeros(()) for name in self.penalties})
 

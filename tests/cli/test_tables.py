@@ -191,6 +191,22 @@ def test_reconstructions_are_arrays_and_no_pictures(vaefit, run, tables):
     refused(vaefit("sample", run, "-n", "3", "--out", tables / "no.png"), "no picture")
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("reconstructions", ("percentile", "probability of own category", "90% interval", "income")),
+        ("samples", ("share of rows", "children", "green")),
+        ("traversals", ("colour = red", "share of the column")),
+        ("latent-map", ("ELBO (nats)",)),
+    ],
+)
+def test_figures_of_a_table_name_its_columns(vaefit, run, tables, name, words):
+    out = tables / "figure.svg"
+    assert vaefit("figure", run, name, tables / "test.csv", "--out", out, "-q").code == 0
+    text = out.read_text()
+    assert all(word in text for word in words), text
+
+
 def test_labels_beside_the_fitted_columns_are_probed(vaefit, run, tables):
     """Also where cells are missing; a fitted column as labels is missing in every row, and one is told."""
     probed, how = tables / "labelled.csv", ("--per-class", "5", "--draws", "2")

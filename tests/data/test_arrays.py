@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vaefit.data import Dataset, read
 from vaefit.data.names import labels_of, natural_key
-from vaefit.errors import ShapeError
+from vaefit.errors import DataError, ShapeError
 
 RNG = np.random.default_rng(1)
 
@@ -131,3 +131,33 @@ def test_labels_are_folders():
     assert labels_of(["1.png", "a/1.png"]) == (".", "a")
     assert labels_of(["a/b/1.png", "a/c/1.png"]) == ("a/b", "a/c")
     assert labels_of(["a/b/1.png"]) is None
+
+
+def test_nan_are_missing_cells_where_asked(tmp_path):
+    path = tmp_path / "x.npy"
+    x = np.array([[1.0, np.nan, 3.0], [4.0, 5.0, 6.5], [1.0, 2.5, 7.0]])
+    np.save(path, x)
+    found = read(path, missing=True)
+    assert found.schema is not None
+    assert [column.type for column in found.schema] == ["real"] * 3
+    np.testing.assert_array_equal(found.values, x)
+    typed = read(path, types={"c2": "positive"}).schema
+    assert typed is not None and list(typed)[2].type == "positive"
+    # Of a fitted table nothing needs to be said.
+    np.testing.assert_array_equal(read(path, schema=found.schema, limit=2).values, x[:2])
+    with pytest.raises(DataError, match=r"found nan in row 1, column 2; fit with --missing"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (np.array([[1.0, np.nan], [np.inf, 2.0]]), "found inf in row 2, column 1; remove"),
+        (np.full((3, 2, 2), np.nan), "missing pixels of images are not modelled"),
+        (np.array([["a", "b"]]), "expected an array of real numbers"),
+    ],
+)
+def test_what_is_not_missing_is_refused(array, told, tmp_path):
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(DataError, match=told):
+        read(tmp_path / "x.npy", missing=True)

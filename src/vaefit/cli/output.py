@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaefit import data, figures, imputing, scoring, synthetic
+from vaefit import data, imputing, scoring, synthetic
 from vaefit.data import Dataset, Schema
 from vaefit.data.tables import decode as cells_of
 from vaefit.errors import DataError, RunError, SettingsError
+from vaefit.figures import cells, learning_curves, reconstructions, samples
+from vaefit.figures.draw import MOST_ROWS
+from vaefit.figures.style import WIDTHS, save
 from vaefit.folder import write_atomically
 from vaefit.probing import Probe
 from vaefit.run import Run
@@ -85,7 +88,7 @@ def reconstruct_to_npz(fitted: Run, dataset: Dataset, out: Path, options: dict[s
     found = fitted.reconstruct(dataset, **options)
     _write_npz(out, {**found._asdict(), **_names(dataset)})
     # Categories and numbers of many units have no squared error in common.
-    one_scale = figures.drawable(fitted.transform)
+    one_scale = cells.one_scale(fitted.transform)
     return {
         "out": str(out),
         "n": dataset.n,
@@ -98,13 +101,13 @@ def reconstruct_to_picture(
     fitted: Run, dataset: Dataset, out: Path, show: list[int] | None, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Some rows, drawn."""
-    figures.require_drawable(fitted.transform)
-    chosen = show or data.spread(dataset.n, figures.MOST_ROWS)
+    cells.require_one_scale(fitted.transform)
+    chosen = show or data.spread(dataset.n, MOST_ROWS)
     outside = [row for row in chosen if not 0 <= row < dataset.n]
     if outside:
         raise DataError(f"--row {outside[0]}: {dataset.source} has rows 0 to {dataset.n - 1}")
     found = fitted.reconstruct(dataset.take(chosen), **options)
-    figures.reconstructions(found, fitted.transform, out)
+    save(reconstructions.draw(found, fitted.transform, columns=dataset.columns), out)
     names = [dataset.names[row] for row in chosen] if dataset.names else None
     return {"out": str(out), "n": len(chosen), "rows": chosen, "names": names, "samples": options["samples"]}
 
@@ -123,7 +126,7 @@ def write_samples(fitted: Run, rows: np.ndarray, out: Path) -> dict[str, Any]:
     elif out.suffix.lower() == ".npy":
         _write(out, lambda path: np.save(path, rows))
     else:
-        figures.samples(rows, fitted.transform, out)
+        save(samples.draw(rows, fitted.transform), out)
     return {"out": str(out), "n": len(rows)}
 
 
@@ -229,7 +232,8 @@ def write_latents(fitted: Run, dataset: Dataset, out: Path) -> dict[str, Any]:
 def write_probe(found: Probe, out: Path) -> None:
     """A picture of the learning curves; into a folder, with the numbers beside it."""
     picture = out if out.suffix else out / "probe.png"
-    figures.learning_curves(found.bands(), found.per_class, "labels per class", picture)
+    drawn = learning_curves.draw(found.bands(), found.per_class, "labels per class", WIDTHS["two"])
+    save(drawn, picture)
     if not out.suffix:
         write_atomically(out / "probe.json", json.dumps(found.to_dict(), indent=1) + "\n")
 

@@ -2,6 +2,7 @@
 
 from .choose import as_fitted, check_same, choose_transform, schema_of
 from .dataset import Dataset
+from .labels import deepest
 from .read import read, read_labelled, with_labels
 from .split import split
 from .spread import spread
@@ -21,6 +22,7 @@ __all__ = [
     "check_same",
     "choose_transform",
     "completed",
+    "deepest",
     "is_frame",
     "of_cells",
     "of_numbers",

@@ -72,10 +72,15 @@ def require_finite(values: np.ndarray, *, source: str, columns: Sequence[str] | 
         bad = ~np.isfinite(chunk)
         if bad.any():
             row, column = (int(i) for i in np.argwhere(bad)[0])
+            advice = (
+                "fit with --missing if NaN are missing cells"
+                if np.isnan(chunk[row, column])
+                else "remove such cells or fill them in"
+            )
             place = f"column {column + 1}" if columns is None else f"column '{columns[column]}'"
             raise DataError(
                 f"{source}: expected finite numbers, found {chunk[row, column]} in row {start + row + 1}, "
-                f"{place}; remove or fill in such cells (missing cells come in a later version)"
+                f"{place}; {advice}"
             )
 
 

@@ -20,6 +20,7 @@ class Options:
     limit: int | None = None
     key: str | None = None
     skip_bad: bool = False
+    missing: bool = False
     labels: str | None = None
     progress: Progress | None = None
     types: Mapping[str, str] = field(default_factory=dict)

@@ -26,6 +26,7 @@ def read(
     limit: int | None = None,
     key: str | None = None,
     skip_bad: bool = False,
+    missing: bool = False,
     labels: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     types: Mapping[str, str] | None = None,
@@ -38,6 +39,7 @@ def read(
     `include` are patterns of paths inside a folder or archive (any may match); `size` = (H, W) resizes
     images and says which shape flat rows have; `grayscale` turns colours grey; `limit` keeps the first rows
     in natural order; `key` names the array in an .npz or .mat file; `skip_bad` leaves out damaged images;
+    `missing` takes NaN in an .npy, .npz or .mat file as missing cells, its rows as those of a table;
     `labels` names the column of a table, or the array of an .npz or .mat file, that holds labels and no data;
     `progress` is called now and then with the files done and their total (0 while it is not known).
     Of a table, `types` are those of some columns (others are inferred), and `header` says whether its first
@@ -60,6 +62,7 @@ def read(
         limit=limit,
         key=key,
         skip_bad=skip_bad,
+        missing=missing,
         labels=labels,
         progress=progress,
         types=dict(types or {}),
@@ -144,6 +147,7 @@ def _check_uses(options: Options, reader: Reader, path: Path) -> None:
         "grayscale": options.grayscale,
         "column": options.types,
         "header": options.header is not None,
+        "missing": options.missing,
     }
     for name, value in given.items():
         if value and name not in reader.uses:

@@ -6,7 +6,7 @@ from vaefit.evaluation.bound import Bound, Evaluator, LogJacobian
 from vaefit.evaluation.conditional import completions
 from vaefit.evaluation.coverage import coverage, reconstruction_mse, why_no_intervals
 from vaefit.evaluation.importance import Likelihoods, importance_sample, why_undefined
-from vaefit.evaluation.latents import LatentUse, latent_use
+from vaefit.evaluation.latents import LatentUse, latent_use, rate_by_latent
 from vaefit.evaluation.smoothed import Reference, reference_of, smoothed_log_density
 from vaefit.evaluation.visit import visited
 
@@ -27,6 +27,7 @@ __all__ = [
     "coverage",
     "importance_sample",
     "latent_use",
+    "rate_by_latent",
     "reconstruction_mse",
     "reference_of",
     "simulate",

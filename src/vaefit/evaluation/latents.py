@@ -114,6 +114,11 @@ def latent_use(
     )
 
 
+def rate_by_latent(model: VAE, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, " latent"] | None:
+    """The rate of each latent on rows in network units, nats; None where it has no closed form for each."""
+    return _rate_by_latent(model, mapped(partial(_encoded, model), x))
+
+
 def true_kl(model: VAE, q: dist.Distribution, prior: dist.Distribution) -> Float[Array, "*batch"] | None:
     """KL(q || p) in closed form of the q that is sampled, nats per datum; None where there is none.
 

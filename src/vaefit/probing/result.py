@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from vaefit.figures import Band
+from vaefit.figures.learning_curves import Band
 
 METRICS = ("accuracy", "balanced_accuracy", "auc")
 TITLES = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "auc": "AUC"}
@@ -74,7 +74,7 @@ class Probe:
         return tuple(name for name in self.features if name != OURS)
 
     def bands(self) -> dict[str, dict[str, list[Band]]]:
-        """What `figures.learning_curves` draws: a panel for each metric, one for the differences."""
+        """What `figures.learning_curves.draw` draws: a panel for each metric, one for the differences."""
         # Random features are so far off that their difference would flatten the others.
         rivals = [f for f in self.rivals if f != "random"]
         gaps: dict[str, list[Band]] = {

@@ -12,7 +12,20 @@ from vaefit.cli.commands import evaluate
 from vaefit.cli.commands import compare
 from vaefit.cli.commands import doctor
 from vaefit.cli.commands import probe
+from vaefit.cli.commands import figure
 from vaefit.cli.commands import selfcheck
 from vaefit.cli.commands import about
 
-__all__ = ["about", "app", "compare", "doctor", "evaluate", "fit", "probe", "selfcheck", "table", "use"]
+__all__ = [
+    "about",
+    "app",
+    "compare",
+    "doctor",
+    "evaluate",
+    "figure",
+    "fit",
+    "probe",
+    "selfcheck",
+    "table",
+    "use",
+]

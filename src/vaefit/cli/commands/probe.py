@@ -9,8 +9,7 @@ from vaefit.cli.app import Data, Device, Json, Quiet, RunFolder, Seed, Threads, 
 from vaefit.cli.flags import with_reading
 from vaefit.cli.help import Command
 from vaefit.errors import SettingsError
-
-PICTURES = (".png", ".pdf", ".svg")
+from vaefit.figures import PICTURES
 
 
 @app.command(

@@ -9,6 +9,7 @@ from vaefit.cli.app import Data, Device, Json, Out, Quiet, RunFolder, Seed, Thre
 from vaefit.cli.flags import with_reading
 from vaefit.cli.help import Command
 from vaefit.errors import SettingsError
+from vaefit.figures import PICTURES
 
 Dropout = Annotated[bool | None, typer.Option(help="leave dropout on (unset: as the run's settings say)")]
 Noise = Annotated[bool, typer.Option("--noise", help="draw from p(x|z) itself instead of showing its mean")]
@@ -47,7 +48,7 @@ def reconstruct(
     """
     from vaefit.cli import display, output
 
-    kind = output.check_suffix(out, (".png", ".pdf", ".svg", ".npz"))
+    kind = output.check_suffix(out, (*PICTURES, ".npz"))
     if kind == ".npz" and show:
         raise SettingsError("--row is for pictures, and a .npz holds all rows; leave it out, or --out a .png")
     screen = display.choose(quiet)
@@ -93,7 +94,7 @@ def sample(
     """
     from vaefit.cli import display, output
 
-    kind = output.check_suffix(out, (".png", ".pdf", ".svg", ".npz", ".npy", *output.TABLES))
+    kind = output.check_suffix(out, (*PICTURES, ".npz", ".npy", *output.TABLES))
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
     if kind in output.TABLES:
@@ -159,7 +160,7 @@ def decode(
     """
     from vaefit.cli import display, output
 
-    output.check_suffix(out, (".png", ".pdf", ".svg", ".npz", ".npy", *output.TABLES))
+    output.check_suffix(out, (*PICTURES, ".npz", ".npy", *output.TABLES))
     fitted = load_run(run, device, threads, display.choose(quiet))
     from vaefit import latents
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, ShapeError
+from ..arrays import require_finite
 from ..dataset import Dataset
 from ..labels import words
 from ..names import reason
 from ..options import Options
+from ..tables import of_cells
 from . import reader
 
 
-@reader("a NumPy array (.npy)", ".npy", sniff=lambda _, head: head[:6] == b"\x93NUMPY", uses=("grayscale",))
+@reader(
+    "a NumPy array (.npy)",
+    ".npy",
+    sniff=lambda _, head: head[:6] == b"\x93NUMPY",
+    uses=("grayscale", "column", "missing"),
+)
 def read_npy(path: Path, options: Options) -> Dataset:
     """One array, memory-mapped where its type needs no conversion."""
     try:
@@ -27,7 +35,7 @@ def read_npy(path: Path, options: Options) -> Dataset:
     return _dataset(array, path, options)
 
 
-@reader("NumPy arrays (.npz)", ".npz", uses=("key", "grayscale", "labels"))
+@reader("NumPy arrays (.npz)", ".npz", uses=("key", "grayscale", "labels", "column", "missing"))
 def read_npz(path: Path, options: Options) -> Dataset:
     """The array called `key`, or the only one."""
     try:
@@ -44,7 +52,7 @@ def read_npz(path: Path, options: Options) -> Dataset:
         raise _unreadable(path, "NumPy arrays", e) from e
 
 
-@reader("MATLAB arrays (.mat)", ".mat", uses=("key", "grayscale", "labels"))
+@reader("MATLAB arrays (.mat)", ".mat", uses=("key", "grayscale", "labels", "column", "missing"))
 def read_mat(path: Path, options: Options) -> Dataset:
     """The array called `key`, or the only one, of a MATLAB file up to version 7."""
     from scipy.io import loadmat, whosmat
@@ -85,6 +93,13 @@ def _without_labels(path: Path, names: list[str], options: Options) -> tuple[lis
 
 def _dataset(array: np.ndarray, path: Path, options: Options, labels: np.ndarray | None = None) -> Dataset:
     named = None if labels is None else words(_column(labels), f"{path}, {options.labels}", len(array))
+    if options.schema is not None and array.ndim == 2:
+        cells = of_cells(array[: options.limit], str(path))
+        return replace(cells, labels=None if named is None else tuple(named[: options.limit]))
+    if options.missing or options.types:
+        return Dataset.from_table(
+            _cells(array, path), types=options.types, labels=named, limit=options.limit, source=str(path)
+        )
     return Dataset.from_array(
         array,
         size=options.size,
@@ -93,6 +108,23 @@ def _dataset(array: np.ndarray, path: Path, options: Options, labels: np.ndarray
         labels=named,
         source=str(path),
     )
+
+
+def _cells(array: np.ndarray, path: Path) -> np.ndarray:
+    """Rows of numbers, of which NaN are missing; infinite ones are refused here, where their place is known.
+
+    Whole numbers become floats as well: an array's columns are real unless a type is given.
+    """
+    if array.ndim != 2:
+        raise ShapeError(
+            f"{path}: expected rows of numbers (N, D) for --missing and --column, found an array of shape "
+            f"{array.shape}; missing pixels of images are not modelled"
+        )
+    if array.dtype.kind not in "buif":
+        raise DataError(f"{path}: expected an array of real numbers, found values of type {array.dtype}")
+    cells = np.asarray(array, np.float64)
+    require_finite(np.where(np.isnan(cells), 0.0, cells), source=str(path))
+    return cells
 
 
 def _column(labels: np.ndarray) -> np.ndarray:
