@@ -32,12 +32,13 @@ check: install
 soak: install
 	VAEFIT_SOAK_KILLS=50 $(BIN)/pytest tests/test_resume.py -k "killed or cold"
 	VAEFIT_FUZZ_CASES=10000 $(BIN)/pytest tests/test_fuzz.py
+	VAEFIT_FUZZ_TABLES=200 $(BIN)/pytest tests/test_fuzz_tables.py
 
 bench: install benchmarks/.venv/installed
 	$(BIN)/python benchmarks/post_step.py
 
-bench-quality: install
-	$(BIN)/python benchmarks/quality.py $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES))
+bench-quality: install benchmarks/.venv/installed
+	$(BIN)/python benchmarks/quality.py $(if $(ONLY),--only "$(ONLY)") $(if $(MINUTES),--minutes $(MINUTES))
 
 benchmarks/.venv/installed: benchmarks/requirements.txt
 	test -x benchmarks/.venv/bin/python || $(PYTHON) -m venv benchmarks/.venv

@@ -11,7 +11,8 @@ import joblib
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal, norm
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
@@ -84,8 +85,24 @@ def test_the_log_likelihood_is_that_of_the_data_in_its_own_units(X: np.ndarray) 
     exact = multivariate_normal(mean, W.T @ W + np.diag(noise**2)).logpdf(X)
     np.testing.assert_allclose(vae.score_samples(X), exact, atol=0.05)
     assert vae.score(X) == pytest.approx(exact.mean(), abs=0.02)
-    np.testing.assert_array_equal(vae.anomaly_score(X[:5]), -vae.score_samples(X[:5]))
+    # How odd a row is: the same noise and a kernel's beside it, at latents of training rows.
+    assert run.reference is not None
+    low, high = np.quantile(X, [0.25, 0.75], axis=0)
+    spread = np.hypot(noise, 1.5 * (high - low) / 1.349)
+    centres = vae.inverse_transform(run.reference.latents)
+    smooth = logsumexp(norm.logpdf(X[:, None], centres, spread).sum(axis=-1), axis=1) - np.log(len(centres))
+    np.testing.assert_allclose(vae.anomaly_score(X), -smooth, atol=1e-3)
     assert vae.anomaly_score([[20.0, 20.0, 20.0, 20.0]])[0] > vae.anomaly_score(X).max()
+
+
+def test_oddness_is_saved_with_the_run(X: np.ndarray, fitted: VAE, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "run")
+    expected = fitted.anomaly_score(X)
+    np.testing.assert_array_equal(VAE.load(tmp_path / "run").anomaly_score(X), expected)
+    # Runs of earlier versions have -log p(x).
+    (tmp_path / "run" / "reference.safetensors").unlink()
+    old = VAE.load(tmp_path / "run")
+    np.testing.assert_array_equal(old.anomaly_score(X[:2]), -old.score_samples(X[:2]))
 
 
 def test_the_random_state_is_as_scikit_learn_has_it(X: np.ndarray, fitted: VAE) -> None:

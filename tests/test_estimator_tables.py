@@ -78,6 +78,10 @@ def test_imputing_leaves_what_is_there(frame: pl.DataFrame, fitted: VAE) -> None
     hidden = frame.drop_nulls().with_columns(size=pl.lit(None, pl.Float64))
     guess = fitted.impute(hidden)["size"].to_numpy()
     assert np.corrcoef(guess, frame.drop_nulls()["size"].to_numpy())[0, 1] > 0.9
+    # Draws far out in a tail, where nothing was seen, would carry a mean with them.
+    drawn = np.concatenate([made["size"].to_numpy() for made in fitted.impute(hidden, multiple=30)])
+    seen = frame["size"].drop_nulls().to_numpy()
+    assert seen.min() <= drawn.min() and drawn.max() <= seen.max()
 
 
 def test_columns_that_are_not_there(frame: pl.DataFrame, fitted: VAE) -> None:

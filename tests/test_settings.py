@@ -48,7 +48,7 @@ def test_options_that_parts_share_are_declared_alike():
         ({"latent_dim": True}, "latent_dim must be a whole number, found True"),
         ({"latent_dim": "x"}, "latent_dim must be a whole number, found 'x'"),
         ({"latent_dim": math.inf}, "latent_dim must be a whole number, found inf"),
-        ({"epochs": None}, "epochs must be a whole number, found None"),
+        ({"batch_size": None}, "batch_size must be a whole number, found None"),
         ({"latent_dim": [3]}, "latent_dim must be a whole number, found [3]"),
         ({"encoder_layers": [8, 0]}, "encoder_layers must be at least 1, found 0"),
         ({"encoder_layers": [[8]]}, "encoder_layers must be a whole number, found [8]"),

@@ -40,7 +40,7 @@ def build_model(
     out_of = (latent_dim, *settings.decoder_layers, likelihood.width)
     encoder = _network(settings, into, settings.encoder_bias, encoder_key)
     return VAE(
-        encoder=ShownCells(encoder, shown, settings.cell_dropout) if shown else encoder,
+        encoder=ShownCells(encoder, shown) if shown else encoder,
         posterior=posterior,
         decoder=_network(settings, out_of, settings.decoder_bias, decoder_key),
         likelihood=likelihood,
@@ -50,7 +50,7 @@ def build_model(
 
 def build_objective(settings: Settings) -> Objective:
     """What training maximises."""
-    return _part(settings, "objective", settings.objective)
+    return _part(settings, "objective", dict(settings.chosen())["objective"])
 
 
 def build_penalties(settings: Settings) -> dict[str, tuple[float, Penalty]]:
@@ -64,7 +64,7 @@ def build_schedule_of(settings: Settings) -> Schedule:
         settings.schedule,
         learning_rate=settings.learning_rate,
         final_rate=settings.final_rate,
-        epochs=settings.schedule_epochs or settings.epochs,
+        epochs=settings.schedule_epochs or settings.most_epochs,
         stages=tuple(settings.stage_list()) if settings.schedule == "staged" else (),
     )
 
@@ -87,18 +87,23 @@ def build_optimizer_of(settings: Settings) -> Any:
 
 def build_plan(settings: Settings, transform: Transform) -> Plan:
     """How to train."""
+    hides = bool(transform.variables) and catalogue.find("likelihood", settings.likelihood).load().typed
     return Plan(
-        epochs=settings.epochs,
+        epochs=settings.most_epochs,
         batch_size=settings.batch_size,
         samples=settings.samples,
         validation_samples=settings.validation_samples,
         shuffle=settings.shuffle,
         seed=settings.seed,
-        early_stopping=settings.early_stopping,
+        early_stopping=settings.early_stopping or 0,
         plateau_patience=settings.plateau_patience if settings.schedule == "plateau" else 0,
         plateau_factor=settings.plateau_factor,
         final_rate=settings.final_rate,
-        visit=TrainingVisit(transform.visit, transform.shape if settings.mirror else None),
+        visit=TrainingVisit(
+            transform.visit,
+            mirror=transform.shape if settings.mirror else None,
+            hide=(settings.cell_dropout or 0.0) if hides else 0.0,
+        ),
         log_jacobian=transform.row_log_jacobian,
         jacobian_varies=bool(transform.variables),
     )

@@ -61,7 +61,7 @@ def plan(
         "memory_mib": {**memory, "total": sum(memory.values())},
         "batch_size": min(fitted.settings.batch_size, len(trainer.x)),
         "steps_per_epoch": trainer.steps_per_epoch,
-        "epochs": fitted.settings.epochs,
+        "epochs": fitted.settings.most_epochs,
         **_times(fitted, trainer, display),
     }
 
@@ -108,7 +108,7 @@ def _times(fitted: Run, trainer: Trainer, display: Display) -> dict[str, float]:
         "seconds_to_compile": stopwatch.compiling,
         "seconds_per_step": step,
         "seconds_per_epoch": epoch,
-        "seconds_in_all": stopwatch.compiling + epoch * fitted.settings.epochs,
+        "seconds_in_all": stopwatch.compiling + epoch * fitted.settings.most_epochs,
     }
 
 

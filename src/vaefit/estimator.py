@@ -19,7 +19,7 @@ from vaefit.data.tables import Table
 from vaefit.display import Display, Lines, Silent
 from vaefit.estimator_rows import TakesRows, head_of
 from vaefit.estimator_tables import Form, filled
-from vaefit.evaluation import importance_sample, visited
+from vaefit.evaluation import importance_sample, smoothed_log_density, visited
 from vaefit.folder import check_free
 from vaefit.imputing import centres
 from vaefit.run import Run
@@ -130,8 +130,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Takes
         return float(self.score_samples(X).mean())
 
     def anomaly_score(self, X: object) -> Float[np.ndarray, " rows"]:
-        """-log p(x) of every row, nats: higher is odder."""
-        return -self.score_samples(X)
+        """How odd every row is, nats: higher is odder.
+
+        Of plain numbers -log of the model's density smoothed by a kernel as wide as each column's spread, at
+        latents of training rows: see `vaefit.evaluation.smoothed_log_density`. Else -log p(x).
+        """
+        reference = self.run_.reference if hasattr(self, "run_") else None
+        if reference is None:
+            return -self.score_samples(X)
+        rows = self.run_.dataset(self._dataset(self._known(X)))
+        x = self.run_.transform.forward(rows.values)
+        found = smoothed_log_density(self.run_.model, x, reference)
+        return -(found + self.run_.transform.row_log_jacobian(x))
 
     def sample(self, n_samples: int = 1, random_state: object = None, *, noise: bool | None = None) -> Any:
         """New rows: draws of p(x|z) for z from the prior, in the data's units; a frame where X was a table's.

@@ -71,9 +71,7 @@ class TakesRows(Parameters):
     def _to_fit(self, rows: Rows) -> Dataset:
         if not isinstance(rows, Table):
             return self._dataset(rows)
-        # Columns of an array are numbers, however few values they have, unless a person says otherwise.
-        numbers = {} if rows.named else dict.fromkeys(rows.names, "real")
-        return Dataset.from_table(rows, types={**numbers, **parse_types(self.column or ())})
+        return Dataset.from_table(rows, types=parse_types(self.column or ()))
 
     def _dataset(self, rows: Rows) -> Dataset:
         if isinstance(rows, Table):

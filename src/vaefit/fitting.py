@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from vaefit.assemble import build_model, build_trainer
 from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
-from vaefit.evaluation import visited
+from vaefit.evaluation import Reference, reference_of, visited
 from vaefit.figures.draw import write_all
 from vaefit.folder import README, REPORT, check_free, write_atomically
 from vaefit.journal import Journal
@@ -41,6 +42,7 @@ def fit(
     init_from: str | Path | None = None,
     tensorboard: bool = False,
     report: bool = False,
+    watch: Callable[[str], None] | None = None,
     weights: Float[np.ndarray, " rows"] | None = None,
     display: Display | None = None,
     **settings: Any,
@@ -50,8 +52,9 @@ def fit(
     `settings` are those of `vaefit fit --help`, on top of the recipe's. With `out` the run folder is written
     as training goes on, and pictures at its end. With `init_from` training starts at another run's weights,
     and its settings (but for those of its data) stand in for the recipe's. With `tensorboard` the run folder
-    has event files too, with `report` a page to look at, `report.html`. With `weights`,
-    positive, a row counts in training and validation as that many.
+    has event files too, with `report` a page to look at, `report.html`. `watch` is told the address of a page
+    on this machine that shows the fit as it goes on (`watch=print`). With `weights`, positive, a row counts
+    in training and validation as that many.
 
     Raises:
         VaefitError: the data or a setting cannot be used, or training came to nothing; the message says why.
@@ -76,7 +79,7 @@ def fit(
     if folder is not None:
         journal.begin(folder)
         clear(folder / BOARD)
-    return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report)
+    return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report, watch=watch)
 
 
 def fit_seeds(rows: object, *, seeds: int, out: str | Path, **how: Any) -> list[Run]:
@@ -171,13 +174,15 @@ def train_on(
     journal = Journal(replace(fitted, folder=None), display)
     display.started(epochs)
     trainer.run(journal)
-    return replace(
+    trained = replace(
         fitted,
         model=trainer.kept(),
         folder=None,
         history=_joined(fitted.history, journal.history),
         summary={},
     )
+    trained.reference = _reference(trained, trainer)
+    return trained
 
 
 def _joined(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -221,6 +226,7 @@ def resume(
     epochs: int | None = None,
     tensorboard: bool = False,
     report: bool = False,
+    watch: Callable[[str], None] | None = None,
     display: Display | None = None,
 ) -> Run:
     """Take up a run where its last checkpoint left it; `epochs` is the new total.
@@ -251,10 +257,44 @@ def resume(
     journal.take_up(trainer)
     fitted.save_settings()
     split = Split(train_rows, held_out)
-    return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report)
+    return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report, watch=watch)
 
 
 def _train(
+    fitted: Run,
+    trainer: Trainer,
+    journal: Journal,
+    split: Split,
+    *,
+    tensorboard: bool,
+    report: bool,
+    watch: Callable[[str], None] | None,
+) -> Run:
+    shown = contextlib.nullcontext() if watch is None else _watched(fitted, trainer, journal, split, watch)
+    with shown:
+        return _train_and_show(fitted, trainer, journal, split, tensorboard=tensorboard, report=report)
+
+
+@contextlib.contextmanager
+def _watched(
+    fitted: Run, trainer: Trainer, journal: Journal, split: Split, told: Callable[[str], None]
+) -> Iterator[None]:
+    """The fit in a page of this machine; it hears how the fit ended."""
+    from vaefit.explore.watching import Watch
+
+    rows = data.as_fitted(split.last, fitted.transform)
+    watch = Watch(journal.display, fitted, trainer.last, rows, journal.history)
+    journal.display = watch
+    told(watch.address)
+    try:
+        yield
+    except BaseException as problem:
+        watch.close(f"The fit was stopped: {str(problem) or type(problem).__name__}")
+        raise
+    watch.close(f"The fit is done: {fitted.summary['epochs']} epochs in {fitted.summary['seconds']:.0f} s.")
+
+
+def _train_and_show(
     fitted: Run, trainer: Trainer, journal: Journal, split: Split, *, tensorboard: bool, report: bool
 ) -> Run:
     display = journal.display
@@ -289,7 +329,7 @@ def _report(fitted: Run, found: doctor.Report, split: Split, display: Display) -
 def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> doctor.Report:
     """Train, save all, and say what the doctor finds."""
     began, seconds_before = time.perf_counter(), trainer.progress.seconds
-    journal.display.started(fitted.settings.epochs)
+    journal.display.started(fitted.settings.most_epochs)
     try:
         with journal.stopping_on_signals():
             trainer.run(journal)
@@ -299,6 +339,7 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
             journal.save(trainer)
         raise
     fitted.model, fitted.history = trainer.kept(), journal.history
+    fitted.reference = _reference(fitted, trainer)
     if trainer.validation is not None and trainer.progress.best_epoch == 0:
         smaller = 0.1 * trainer.progress.rate_scale * fitted.settings.learning_rate
         journal.display.notice(
@@ -308,6 +349,7 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
     if fitted.folder is not None:
         journal.save(trainer)
+        fitted.save_reference()
     # From the rows in memory.
     found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False)
     fitted.summary["findings"] = [f.to_dict() for f in found.findings if f.severity != "information"]
@@ -332,6 +374,13 @@ def _prepare(
     trainer = build_trainer(settings, transform, model, x, validation)
     trainer.names = rows.names
     return Run(model, settings, transform, _source(rows, held_out)), trainer, notices
+
+
+def _reference(fitted: Run, trainer: Trainer) -> Reference | None:
+    """Of tables of numbers; images vary too much for some rows to stand for all."""
+    if fitted.transform.kind != "standardise" or len(fitted.transform.shape) > 1:
+        return None
+    return reference_of(fitted.model, trainer.x, seed=fitted.settings.seed, weights=trainer.weights)
 
 
 def _inherited(settings: Settings) -> Settings:

@@ -21,6 +21,8 @@ WEIGHTS, TRANSFORM, SETTINGS, HISTORY = (
 )
 README = "README.md"
 REPORT = "report.html"
+# Latents of training rows: what new rows are held against.
+REFERENCE = "reference.safetensors"
 CHECKPOINT = Path("checkpoint")
 PROGRESS = CHECKPOINT / "progress.json"
 

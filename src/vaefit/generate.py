@@ -45,20 +45,27 @@ def decode(
     noise: bool = False,
 ) -> Float[np.ndarray, "rows variables"]:
     """The decoder's output for each latent vector."""
-    key = jax.random.fold_in(jax.random.key(seed), 3)
+    return _decode(model, z, jax.random.fold_in(jax.random.key(seed), 3), dropout, noise)
+
+
+def sample(
+    model: VAE, n: int, *, seed: int, dropout: bool, noise: bool, batch: int = 0
+) -> Float[np.ndarray, "rows variables"]:
+    """`n` decoder outputs for latents drawn from the prior; those of each `batch` of a seed are others."""
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 4), batch)
+    latent_key, output_key = jax.random.split(key)
+    z = model.prior_over_latents().sample(latent_key, (n,))
+    return _decode(model, np.asarray(z), output_key, dropout, noise)
+
+
+def _decode(
+    model: VAE, z: Float[np.ndarray, "rows latent"], key: Key[Array, ""], dropout: bool, noise: bool
+) -> Float[np.ndarray, "rows variables"]:
     found = []
     for number, (rows, (block,)) in enumerate(blocks(z)):
         decoded = _decode_block(model, block, jax.random.fold_in(key, number), dropout, noise)
         found.append(np.asarray(decoded)[: rows.stop - rows.start])
     return np.concatenate(found)
-
-
-def sample(
-    model: VAE, n: int, *, seed: int, dropout: bool, noise: bool
-) -> Float[np.ndarray, "rows variables"]:
-    """`n` decoder outputs for latents drawn from the prior."""
-    z = model.prior_over_latents().sample(jax.random.fold_in(jax.random.key(seed), 4), (n,))
-    return decode(model, np.asarray(z), seed=seed, dropout=dropout, noise=noise)
 
 
 @eqx.filter_jit

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from vaefit.data import Variable
+from vaefit.data import Transform, Variable, schema_of
 from vaefit.display import Display, Silent
 from vaefit.errors import SettingsError
 from vaefit.evaluation import completions
@@ -76,7 +76,7 @@ def impute(
     progress = partial(display.working, "imputing")
     for block, drawn in completions(run.model, x[some], draws=draws, seed=seed, progress=progress):
         at = some[block]
-        cells = run.transform.inverse(drawn)
+        cells = _within(run.transform.inverse(drawn), run.transform)
         for table in range(multiple):
             completed[table, at] = np.where(missing[at], cells[table], values[at])
         for column in np.flatnonzero(missing[at].any(axis=0)):
@@ -85,6 +85,17 @@ def impute(
             found = _summary(there, variables[column], level)
             best[holes, column], low[holes, column], high[holes, column] = found
     return Imputation(best, low, high, completed, missing)
+
+
+def _within(
+    cells: Float[np.ndarray, "draws rows variables"], transform: Transform
+) -> Float[np.ndarray, "draws rows variables"]:
+    """Draws of numbers within what was seen in fitting: a mean must not follow one draw far out in a tail."""
+    schema = schema_of(transform)
+    if schema is None:
+        return cells
+    ends = [(-np.inf, np.inf) if c.categories else (c.low, c.high) for c in schema.modelled]
+    return np.clip(cells, *np.array(ends).T)
 
 
 def _summary(

@@ -22,6 +22,7 @@ from vaefit.folder import (
     HISTORY,
     PROGRESS,
     README,
+    REFERENCE,
     REPORT,
     SETTINGS,
     TRANSFORM,
@@ -185,7 +186,8 @@ def fingerprint(trainer: Trainer) -> str:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier run left; other files stay."""
-    for name in (SETTINGS, WEIGHTS, TRANSFORM, HISTORY, PROGRESS, README, REPORT):
+    names = (SETTINGS, WEIGHTS, TRANSFORM, HISTORY, PROGRESS, README, REPORT, REFERENCE)
+    for name in names:
         (folder / name).unlink(missing_ok=True)
     for old in (folder / CHECKPOINT).glob("state-*.safetensors"):
         old.unlink(missing_ok=True)

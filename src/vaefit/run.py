@@ -1,8 +1,8 @@
 """The run folder, and what one can do with a fitted model: NumPy in, NumPy out, in the data's own units.
 
 A folder holds `model.safetensors` (the kept weights), `transform.json`, `settings.toml`, `history.jsonl`,
-`checkpoint/`, `README.md` and pictures. All of it can be read without this package; nothing in it is
-executed.
+`checkpoint/`, `README.md` and pictures; for tables of numbers `reference.safetensors` (latents of training
+rows). All of it can be read without this package; nothing in it is executed.
 """
 
 import json
@@ -22,9 +22,11 @@ from vaefit import data, generate
 from vaefit.assemble import build_model
 from vaefit.data import Dataset, Transform
 from vaefit.errors import RunError, SettingsError
+from vaefit.evaluation import Reference
 from vaefit.folder import (
     FORMAT,
     HISTORY,
+    REFERENCE,
     SETTINGS,
     TRANSFORM,
     WEIGHTS,
@@ -35,7 +37,7 @@ from vaefit.folder import (
 )
 from vaefit.model import VAE
 from vaefit.settings import Settings, plain
-from vaefit.storage import load_tree, save_tree
+from vaefit.storage import load_arrays, load_tree, save_tree
 
 
 class Reconstruction(NamedTuple):
@@ -52,7 +54,11 @@ class Reconstruction(NamedTuple):
 
 @dataclass
 class Run:
-    """A fitted model with its settings and its way from raw rows to network inputs."""
+    """A fitted model with its settings and its way from raw rows to network inputs.
+
+    `reference` is what its training rows are like, where new rows may be held against them (None: see
+    `vaefit.evaluation.reference_of`, or the run is of an earlier version).
+    """
 
     model: VAE
     settings: Settings
@@ -61,6 +67,7 @@ class Run:
     folder: Path | None = None
     summary: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    reference: Reference | None = None
 
     def encode(
         self, rows: object
@@ -175,6 +182,7 @@ class Run:
         write_atomically(folder / TRANSFORM, json.dumps(self.transform.to_dict(), indent=1) + "\n")
         self.save_settings()
         self.save_weights()
+        self.save_reference()
         write_atomically(folder / HISTORY, "".join(json.dumps(record) + "\n" for record in self.history))
         return self
 
@@ -187,6 +195,12 @@ class Run:
         """Write the weights alone."""
         assert self.folder is not None
         save_tree(self.folder / WEIGHTS, eqx.filter(self.model, eqx.is_inexact_array))
+
+    def save_reference(self) -> None:
+        """Write the reference alone, if there is one."""
+        assert self.folder is not None
+        if self.reference is not None:
+            save_tree(self.folder / REFERENCE, vars(self.reference))
 
     def _settings_toml(self) -> str:
         values = {name: plain(value) for name, value in self.settings.all().items() if value is not None}
@@ -225,7 +239,19 @@ def load(folder: str | Path) -> Run:
         raise RunError(f"{folder / SETTINGS} does not suit this vaefit: {problem}") from None
     run = Run(model, settings, transform, saved.get("data", {}), folder)
     run.history = read_history(folder)
+    run.reference = _load_reference(model, folder / REFERENCE)
     return run
+
+
+def _load_reference(model: VAE, path: Path) -> Reference | None:
+    if not path.exists():
+        return None
+    found = load_arrays(path)
+    sizes = {name: array.shape[-1] for name, array in found.items() if array.ndim}
+    expected = {"latents": model.posterior.latent_dim, "spread": model.likelihood.dim}
+    if sizes != expected:
+        raise RunError(f"{path} does not fit its settings: expected {expected}, found {sizes}")
+    return Reference(**found)
 
 
 def _load_model(settings: Settings, transform: Transform, path: Path) -> VAE:

@@ -10,6 +10,8 @@ from vaefit.data import Dataset, spread
 from vaefit.display import Display, Silent
 from vaefit.errors import SettingsError, VaefitError
 from vaefit.evaluation import importance_sample, visited, why_undefined
+from vaefit.evaluation.blocks import Progress, unseen
+from vaefit.evaluation.importance import ROWS
 from vaefit.reading import own_rows
 from vaefit.run import Run
 
@@ -67,26 +69,34 @@ def score(
             "missing cells; fit a table (likelihood columns)"
         )
     dataset = run.dataset(rows)
-    x = _seen(run, dataset, seed)
-    found, error = _log_likelihood(run, x, draws, seed, display, "scoring")
+    x = seen(run, dataset, seed)
+    found, error = log_likelihood(run, x, draws, seed, progress=partial(display.working, "scoring"))
     explained = _explained(run, x, found, draws, seed, display) if explain else None
     return Scores(-found, error, _percentiles(run, found, draws, seed, display), explained)
 
 
-def _seen(run: Run, dataset: Dataset, seed: int) -> Float[np.ndarray, "rows variables"]:
+def seen(run: Run, dataset: Dataset, seed: int) -> Float[np.ndarray, "rows variables"]:
+    """Rows as they are scored: at network scale, with the one noise of evaluation."""
     return visited(run.transform.forward(dataset.values), run.transform.visit, seed)
 
 
-def _log_likelihood(
-    run: Run, x: Float[np.ndarray, "rows variables"], draws: int, seed: int, display: Display, what: str
+def log_likelihood(
+    run: Run,
+    x: Float[np.ndarray, "rows variables"],
+    draws: int,
+    seed: int = 0,
+    *,
+    block: int = ROWS,
+    progress: Progress = unseen,
 ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
-    found = importance_sample(run.model, x, draws=draws, seed=seed, progress=partial(display.working, what))
+    """log p(x) of rows as they are seen, nats at the data's own scale, and its standard error."""
+    found = importance_sample(run.model, x, draws=draws, seed=seed, block=block, progress=progress)
     error = np.sqrt(np.maximum(1 / found.effective_draws - 1 / draws, 0.0))
     return found.log_likelihood + run.transform.row_log_jacobian(x), error
 
 
 def _percentiles(
-    run: Run, log_likelihood: np.ndarray, draws: int, seed: int, display: Display
+    run: Run, found: np.ndarray, draws: int, seed: int, display: Display
 ) -> Float[np.ndarray, " rows"] | None:
     try:
         train = own_rows(run, display)[0]
@@ -94,9 +104,35 @@ def _percentiles(
         display.notice(f"no percentiles, as the run's training rows cannot be read: {problem}")
         return None
     some = train.take(spread(train.n, MOST_TRAINING_ROWS))
-    there = np.sort(_log_likelihood(run, _seen(run, some, seed), draws, seed, display, "training rows")[0])
-    less_odd = len(there) - np.searchsorted(there, log_likelihood, side="right")
-    return 100 * less_odd / len(there)
+    progress = partial(display.working, "training rows")
+    there = log_likelihood(run, seen(run, some, seed), draws, seed, progress=progress)[0]
+    return share_less_odd(found, there)
+
+
+def share_less_odd(
+    found: Float[np.ndarray, " rows"], there: Float[np.ndarray, " training"]
+) -> Float[np.ndarray, " rows"]:
+    """How many of the training rows are likelier than each row, in percent, by their log-likelihoods.
+
+    >>> share_less_odd(np.array([-3.0, -1.0]), np.array([-2.0, -1.0, 0.0, 1.0])).tolist()
+    [100.0, 50.0]
+    """
+    likelier = len(there) - np.searchsorted(np.sort(there), found, side="right")
+    return 100 * likelier / len(there)
+
+
+def row_explained(
+    run: Run, x: Float[np.ndarray, "1 variables"], *, draws: int = 500, seed: int = 0
+) -> Float[np.ndarray, " variables"]:
+    """What `score` explains of a single row as it is seen: -log p(cell | the row's other cells), nats.
+
+    All cells are left out side by side, in blocks of rows, so that a row takes moments.
+    """
+    whole = log_likelihood(run, x, draws, seed)[0]
+    without = np.repeat(x, x.shape[1], axis=0)
+    np.fill_diagonal(without, np.nan)
+    rest = log_likelihood(run, without, draws, seed)[0]
+    return np.where(np.isnan(x[0]), np.nan, rest - whole)
 
 
 def _explained(

@@ -38,9 +38,10 @@ class Settings:
     prior: str = option("normal", "p(z)")
     likelihood: str = option("auto", "family of p(x|z); auto: by the data")
     linear_path: bool = option(True, "a linear map beside each network, without dropout or weight decay")
-    cell_dropout: float = option(
-        0.5,
-        "tables: at most this share of a row's cells is hidden from the encoder at each visit in training",
+    cell_dropout: float | None = option(
+        None,
+        "tables: at most this share of a row's cells is hidden at each visit in training (auto: half, less "
+        "those that are missing)",
         at_least=0.0,
         at_most=1.0,
     )
@@ -50,7 +51,9 @@ class Settings:
     )
     generate_with_dropout: bool = option(False, "leave dropout on when reconstructing and sampling")
     # objective
-    objective: str = option("elbo", "what training maximises")
+    objective: str = option(
+        "auto", "what training maximises; auto: elbo, of tables with many missing cells iwae"
+    )
     samples: int = option(1, "draws of q(z|x) a row in training", at_least=1)
     validation_samples: int = option(
         8, "draws a row in validation (likelihoods that need all draws together use samples)", at_least=1
@@ -83,11 +86,16 @@ class Settings:
     )
     plateau_factor: float = option(0.5, "plateau: what the rate is multiplied by", above=0.0, at_most=1.0)
     # training
-    epochs: int = option(100, "epochs, at most", at_least=1)
+    epochs: int | None = option(
+        None, "epochs, at most (auto: 100; for a table as many as make enough steps)", at_least=1
+    )
     batch_size: int = option(100, "rows a step", at_least=1)
     shuffle: bool = option(True, "a new order of rows each epoch; off: file order")
-    early_stopping: int = option(
-        20, "stop after this many epochs without a better validation ELBO; 0: never", at_least=0
+    early_stopping: int | None = option(
+        None,
+        "stop after this many epochs without a better validation ELBO; 0: never (auto: 20; for a table at "
+        "least a fifth of epochs)",
+        at_least=0,
     )
     checkpoint_seconds: float = option(
         5.0, "epochs shorter than this share a checkpoint; 0: one after every epoch", at_least=0.0
@@ -152,6 +160,12 @@ class Settings:
         """The options of one part, as its class takes them."""
         return {o.name: self.parts.get(o.name, o.default) for o in catalogue.find(kind, name).options}
 
+    @property
+    def most_epochs(self) -> int:
+        """How many epochs there are at most, once that is settled."""
+        assert self.epochs is not None
+        return self.epochs
+
     def penalties(self) -> dict[str, float]:
         """The penalties that have a weight, and their weights."""
         weights = {name: self.get(name.replace("-", "_")) for name in catalogue.parts("penalty")}
@@ -182,7 +196,8 @@ class Settings:
             ("network", self.network),
             ("posterior", self.posterior),
             ("prior", self.prior),
-            ("objective", self.objective),
+            # Open only until a fit has seen its data.
+            ("objective", "elbo" if self.objective == "auto" else self.objective),
         ]
         if self.likelihood != "auto":
             single.append(("likelihood", self.likelihood))

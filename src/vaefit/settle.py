@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from vaefit import data
+from vaefit import by_rows, data
 from vaefit.catalogue import find
 from vaefit.data import Dataset, Transform
 from vaefit.errors import DataError, SettingsError
@@ -44,13 +44,12 @@ def settle(settings: Settings, rows: Dataset, asked: set[str]) -> Settled:
                 f"likelihood {settings.likelihood} on grey values: its ELBO is a cross-entropy, no "
                 "log-likelihood (of pixels drawn as 0 or 1 it is one: --binarise)"
             )
+    settings, told = by_rows.settle(settings, transform, rows)
     _check_asked(settings, asked)
     _check_samples(settings)
     _check_levels(settings, transform)
     _check_visits(settings, transform)
-    if settings.schedule_epochs is None:
-        settings = settings.with_(schedule_epochs=settings.epochs)
-    return Settled(settings, transform, (*notices, *transform.notices))
+    return Settled(settings, transform, (*notices, *told, *transform.notices))
 
 
 def check_support(settings: Settings, x: Float[np.ndarray, "rows variables"], source: str) -> None:

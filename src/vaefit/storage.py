@@ -24,17 +24,7 @@ def load_tree(path: Path, like: PyTree) -> PyTree:
     Raises:
         RunError: the file is missing or damaged, or holds other arrays than `like`.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        stored = load(path.read_bytes())
-    except OSError as problem:
-        raise RunError(f"cannot read {path}: {problem.strerror}") from None
-    except (SafetensorError, ValueError, KeyError) as problem:
-        raise RunError(
-            f"{path} is damaged or not a weights file ({problem}); restore it or fit again"
-        ) from None
+    stored = load_arrays(path)
     wanted = _named(like)
     for name, leaf in wanted.items():
         found = stored.get(name)
@@ -43,6 +33,25 @@ def load_tree(path: Path, like: PyTree) -> PyTree:
             expected = f"{leaf.dtype} {leaf.shape}"
             raise RunError(f"{path} does not fit its settings: expected {name} as {expected}, found {what}")
     return jax.tree.unflatten(jax.tree.structure(like), [stored[name] for name in wanted])
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file, by name.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(path.read_bytes())
+    except OSError as problem:
+        raise RunError(f"cannot read {path}: {problem.strerror}") from None
+    except (SafetensorError, ValueError, KeyError) as problem:
+        raise RunError(
+            f"{path} is damaged or not a weights file ({problem}); restore it or fit again"
+        ) from None
 
 
 def _named(tree: PyTree) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 BATCH = 8192
+MOST_AT_ONCE = 1 << 16
 # Rows drawn, at most, before a condition is called too rare.
 MOST_DRAWN = 4_000_000
 _SIGNS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
@@ -96,10 +97,12 @@ def parse_condition(text: str, schema: Schema) -> Condition:
     """
     found = _split(text, schema)
     names = {column.name: place for place, column in enumerate(schema.modelled)}
-    if found is None or found[0] not in names:
-        name = found[0] if found else text
-        expected = "NAME=VALUE, also != < <= > >=" if found is None else "a modelled column"
-        raise SettingsError(f"--where {text!r}: expected {expected}; {unknown('column', name, names)}")
+    if found is None:
+        raise SettingsError(f"--where {text!r}: expected NAME=VALUE, also != < <= > >=, found no sign")
+    if found[0] not in names:
+        raise SettingsError(
+            f"--where {text!r}: expected a modelled column; {unknown('column', found[0], names)}"
+        )
     name, sign, value = found
     column = schema.modelled[names[name]]
     return Condition(text, names[name], sign, _value(column, sign, value, text))
@@ -122,6 +125,12 @@ def _value(column: Column, sign: str, value: str, text: str) -> float:
     number = number_of(value, column)
     if number is None:
         raise SettingsError(f"--where {text!r}: column {column.name} has numbers, found {value!r}")
+    # Rows are drawn within what was seen in fitting.
+    ends = np.array([column.low, column.high])
+    nearest = np.append(ends, np.clip(number, *ends))
+    if not _SIGNS[sign](nearest, number).any():
+        low, high = (cell.strip() for cell in decode(ends[:, None], Schema((column,)))[column.name])
+        raise SettingsError(f"--where {text!r}: the values of {column.name} are from {low} to {high}")
     return number
 
 
@@ -140,7 +149,8 @@ def _draw(
 ) -> Float[np.ndarray, "n variables"]:
     kept, have, drawn = [], 0, 0
     while have < n:
-        values = draw_values(run, BATCH if conditions else min(n - have, 1 << 16), seed + drawn)
+        size = BATCH if conditions else min(n - have, MOST_AT_ONCE)
+        values = draw_values(run, size, seed, batch=len(kept))
         drawn += len(values)
         good = np.logical_and.reduce([np.ones(len(values), bool), *(c.holds(values) for c in conditions)])
         kept.append(values[good])
@@ -155,9 +165,10 @@ def _draw(
     return np.concatenate(kept)[:n]
 
 
-def draw_values(run: Run, n: int, seed: int) -> Float[np.ndarray, "n variables"]:
+def draw_values(run: Run, n: int, seed: int, *, batch: int = 0) -> Float[np.ndarray, "n variables"]:
     """Draws of p(x) in the table's own numbers and codes, within what was seen in fitting."""
-    x = generate.sample(run.model, n, seed=seed, dropout=run.settings.generate_with_dropout, noise=True)
+    dropout = run.settings.generate_with_dropout
+    x = generate.sample(run.model, n, seed=seed, dropout=dropout, noise=True, batch=batch)
     return as_cells(run.transform.inverse(x), schema_of(run))
 
 

@@ -222,14 +222,15 @@ class Trainer:
 
     def _record(self, epoch: int, rows: int, seconds: float) -> dict[str, Any]:
         sums = jax.tree.map(float, jax.device_get(self.state.sums))
-        counted = max(sums.rows, 1.0)
+        counted, shown = max(sums.rows, 1.0), self.plan.visit.share_shown
         rate = sums.rate / counted
-        distortion = sums.distortion / counted - self._log_jacobian
+        # Of all cells, as validation has it, where some are hidden in training.
+        distortion = sums.distortion / counted / shown - self._log_jacobian
         step = int(self.state.step)
         return {
             "epoch": epoch,
             "step": step,
-            "loss": sums.loss / counted - self._log_jacobian,
+            "loss": sums.loss / counted - shown * self._log_jacobian,
             "elbo": -rate - distortion,
             "rate": rate,
             "distortion": distortion,

@@ -1,11 +1,15 @@
 """One small mixed table with missing cells, fitted once, through every command."""
 
+import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+
+from vaefit import load
+from vaefit.synthetic import BATCH, draw_values
 
 COLOURS = ("red", "green", "blue")
 FLAGS = ("--latent-dim", "2", "--encoder-layers", "16", "--decoder-layers", "16", "--learning-rate", "0.01")
@@ -114,6 +118,8 @@ def test_sampled_rows_meet_conditions(vaefit, run, tables):
         ("colour=mauve", ("mauve",)),
         ("colour>red", ("no order",)),
         ("age>old", ("age", "numbers")),
+        ("age>200", ("the values of age are from",)),
+        ("age", ("NAME=VALUE", "no sign")),
     ],
 )
 def test_conditions_that_cannot_be_are_refused(vaefit, run, tables, where, words):
@@ -122,7 +128,14 @@ def test_conditions_that_cannot_be_are_refused(vaefit, run, tables, where, words
 
 def test_conditions_too_rare_are_refused(vaefit, run, tables, monkeypatch):
     monkeypatch.setattr("vaefit.synthetic.MOST_DRAWN", 10_000)
-    refused(vaefit("sample", run, "--where", "age>200", "--out", tables / "no.csv"), "too rare")
+    both = ("--where", "age>60", "--where", "age<30")
+    refused(vaefit("sample", run, *both, "--out", tables / "no.csv"), "too rare")
+
+
+def test_batches_of_rows_drawn_are_those_of_no_other_seed(run):
+    loaded = load(run)
+    drawn = [draw_values(loaded, 4, seed, batch=batch) for seed, batch in ((0, 0), (0, 1), (BATCH, 0))]
+    assert all((a != b).any() for a, b in itertools.combinations(drawn, 2))
 
 
 def test_imputation_touches_missing_cells_alone(vaefit, run, tables):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vaefit import VaefitError
 from vaefit.column_types import parse_types
 from vaefit.data import Dataset, read
-from vaefit.data.tables import Schema, Table, decode, infer, recode, write_table
+from vaefit.data.tables import Schema, Table, decode, infer, of_cells, recode, write_table
 from vaefit.data.tables.numeric import grid
 from vaefit.errors import DataError, SettingsError
 
@@ -130,6 +130,16 @@ def test_many_categories_are_grouped():
     }
 
 
+def test_levels_that_floats_would_merge_stay_apart():
+    long = [str(10**17 + i % 3) for i in range(60)]
+    data = Dataset.from_table(pl.DataFrame({"n": long, "one": ["1", "1.0"] * 30, "x": RNG.normal(size=60)}))
+    n, one, _ = schema_of(data)
+    assert (n.categories, one.type) == (tuple(long[:3]), "constant")
+    np.testing.assert_array_equal(data.values[:, 0], np.arange(60) % 3)
+    with pytest.raises(DataError, match="found '100000000000000005' in row 1 below the header, column 'n'"):
+        recode(of_cells(pl.DataFrame({"n": [str(10**17 + 5)], "x": ["0"]})), schema_of(data))
+
+
 def test_parquet_and_arrow(tmp_path):
     frame = pl.DataFrame(
         {
@@ -191,6 +201,11 @@ def test_frames_and_arrays():
     assert Dataset.from_table([["x", "y"], [1, "a"], [2, "b"]], header=True).columns == ("x", "y")
     exact = RNG.normal(size=(50, 3))
     np.testing.assert_array_equal(Dataset.from_table(exact).values, exact)
+    # An array's numbers stay numbers, so that values unseen in fitting are welcome; files are guessed at.
+    few = RNG.integers(0, 3, size=(50, 1)).astype(float)
+    assert [column.type for column in schema_of(Dataset.from_table(few))] == ["real"]
+    assert schema_of(Dataset.from_table(few, types={"c0": "ordinal"})).columns[0].type == "ordinal"
+    assert schema_of(Dataset.from_table(few.astype(int))).columns[0].type == "ordinal"
     with pytest.raises(DataError, match="array of shape"):
         Dataset.from_table([1, 2])
 

@@ -65,7 +65,10 @@ class Live:
             self.close()
 
     def working(self, what: str, done: int, total: int) -> None:
-        """Move the bar of some other work; it goes away when all is done."""
+        """Move the bar of some other work; it goes away when all is done; that of epochs stays."""
+        if self._epochs:
+            self.close()
+            self._epochs = 0
         if self._bar is None:
             self._open(what, total, transient=True)
         self._update(description=what, completed=done, total=total, beside=f"{done:,} of {total:,}")

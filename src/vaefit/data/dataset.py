@@ -128,8 +128,9 @@ class Dataset:
     ) -> Dataset:
         """A data set from a pandas or polars frame or a 2-d array, with columns of any types.
 
-        The types of its columns are inferred, but for those in `types` (by name); columns without a name are
-        c0, c1, ...; with `header` the names are in an array's first row.
+        The types of its columns are inferred, but for those in `types` (by name) and arrays of floats, whose
+        columns are real; columns without a name are c0, c1, ...; with `header` the names are in an array's
+        first row.
 
         Raises: DataError, ShapeError where there is no such table; SettingsError for an unknown column.
 

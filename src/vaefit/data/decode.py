@@ -36,11 +36,16 @@ class Picture(NamedTuple):
 
 
 def decode(
-    data: bytes, name: str, *, grayscale: bool = False, size: tuple[int, int] | None = None
+    data: bytes,
+    name: str,
+    *,
+    grayscale: bool = False,
+    size: tuple[int, int] | None = None,
+    advice: str = "; --skip-bad leaves such files out",
 ) -> Picture:
     """One image as uint8, uint16 or float32 pixels, upright, without alpha, resized to `size` if given.
 
-    Raises: DataError naming the file where it cannot be decoded.
+    Raises: DataError naming the file where it cannot be decoded, and then what to do.
 
     >>> decode(b"P2 2 1 255 7 9", "a.pgm").pixels.tolist()
     [[7, 9]]
@@ -48,9 +53,9 @@ def decode(
     try:
         picture = _decode(data, grayscale)
     except Exception as e:  # decoders fail in as many ways as files can be damaged
-        raise DataError(f"{one_line(name)}: {_reason(e, data)}; --skip-bad leaves such files out") from e
+        raise DataError(f"{one_line(name)}: {_reason(e, data)}{advice}") from e
     if picture.pixels.size == 0:
-        raise DataError(f"{one_line(name)}: expected pixels, found none; --skip-bad leaves such files out")
+        raise DataError(f"{one_line(name)}: expected pixels, found none{advice}")
     if size is None or picture.pixels.shape[:2] == tuple(size):
         return picture
     return picture._replace(pixels=resize(picture.pixels, size), resized=True)

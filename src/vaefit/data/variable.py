@@ -12,10 +12,12 @@ class Variable(NamedTuple):
 
     `levels` is the number of categories of a binary, ordinal or categorical one (0: numbers). `centre` and
     `spread` are the mean and sd of what networks are shown of a number: x itself, the log of a positive one,
-    log(1 + x) of a count, the log-odds of a proportion.
+    log(1 + x) of a count, the log-odds of a proportion. `spikes` are the stretches over which the values are
+    spread that come far more often than those around them.
     """
 
     kind: Kind
     levels: int = 0
     centre: float = 0.0
     spread: float = 1.0
+    spikes: tuple[tuple[float, float], ...] = ()

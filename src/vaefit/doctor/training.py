@@ -111,7 +111,7 @@ def start_kept(evidence: Evidence) -> Finding | None:
 def unfinished(evidence: Evidence) -> Finding | None:
     """The last epoch is the best one, and the ELBO was still rising."""
     elbo, what = _scores(evidence)
-    if len(elbo) < FEWEST_EPOCHS or len(evidence.epochs) < evidence.run.settings.epochs:
+    if len(elbo) < FEWEST_EPOCHS or len(evidence.epochs) < evidence.run.settings.most_epochs:
         return None
     last = max(1, round(LAST_TENTH * len(elbo)))
     rise, gained = float(elbo[-1] - elbo[-1 - last]), float(elbo[-1] - elbo[0])
@@ -131,8 +131,8 @@ def _more_epochs(evidence: Evidence) -> str:
     settings = evidence.run.settings
     if settings.schedule in ("cosine", "exponential"):
         # Their learning rate has come to its end; resuming would go on with next to none.
-        return f"fit again with --epochs {2 * settings.epochs}"
-    return f"go on with: vaefit fit --resume RUN --epochs {2 * settings.epochs}"
+        return f"fit again with --epochs {2 * settings.most_epochs}"
+    return f"go on with: vaefit fit --resume RUN --epochs {2 * settings.most_epochs}"
 
 
 def oscillating(evidence: Evidence) -> Finding | None:

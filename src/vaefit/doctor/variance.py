@@ -40,7 +40,7 @@ def too_wide(evidence: Evidence) -> Finding | None:
     own = evidence.some.std(axis=0, dtype=np.float64)
     ratio = np.sqrt(np.mean(sd**2, axis=0, dtype=np.float64))[own > 0] / own[own > 0]
     wide = ratio > TOO_WIDE
-    if not wide.mean() > MANY_VARIABLES:
+    if not wide.size or not wide.mean() > MANY_VARIABLES:
         return None
     fixed = evidence.run.settings.get("sigma") == "fixed"
     return Finding(

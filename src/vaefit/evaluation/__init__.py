@@ -7,6 +7,7 @@ from vaefit.evaluation.conditional import completions
 from vaefit.evaluation.coverage import coverage, reconstruction_mse, why_no_intervals
 from vaefit.evaluation.importance import Likelihoods, importance_sample, why_undefined
 from vaefit.evaluation.latents import LatentUse, latent_use, rate_by_latent
+from vaefit.evaluation.smoothed import Reference, reference_of, smoothed_log_density
 from vaefit.evaluation.visit import visited
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "LatentUse",
     "Likelihoods",
     "LogJacobian",
+    "Reference",
     "anneal",
     "bracket",
     "completions",
@@ -27,7 +29,9 @@ __all__ = [
     "latent_use",
     "rate_by_latent",
     "reconstruction_mse",
+    "reference_of",
     "simulate",
+    "smoothed_log_density",
     "visited",
     "why_no_intervals",
     "why_undefined",

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from vaefit.data import Dataset, Transform
 from vaefit.errors import DataError
-from vaefit.figures.style import legend_below, new, styled
+from vaefit.figures.style import NARROW, legend_below, new, styled
 from vaefit.run import Reconstruction
 
 MOST_BOXES = 40
@@ -42,11 +42,11 @@ def names_of(transform: Transform, columns: Sequence[str] | None = None) -> list
 
 
 def profiles(
-    found: Reconstruction, transform: Transform, width: float, columns: Sequence[str] | None
+    found: Reconstruction, transform: Transform, width: float, columns: Sequence[str] | None, dpi: float
 ) -> Figure:
     """Columns of numbers: input, mean output and twice its sd, a panel for each row."""
     rows, dim = found.input.shape
-    figure = new(width, 0.8 + 0.75 * rows)
+    figure = new(width, 0.8 + 0.75 * rows, dpi)
     scale = transform.inverse_scale(np.ones(dim)) if transform.kind == "standardise" else np.ones(dim)
     x, mean = (for_the_eye(values, transform) for values in (found.input, found.mean))
     spread = 2 * found.sd / scale
@@ -99,10 +99,11 @@ def distributions(
     transform: Transform,
     width: float,
     columns: Sequence[str] | None,
+    dpi: float,
 ) -> Figure:
     """How the values of each column are spread: boxes, or quantiles where there are many columns."""
     values, dim = for_the_eye(rows, transform), rows.shape[1]
-    figure = new(width, 0.75 * width if width < 5 else 0.4 * width)
+    figure = new(width, 0.75 * width if width < NARROW else 0.4 * width, dpi)
     axes = figure.subplots()
     if dim <= MOST_BOXES:
         axes.boxplot(values, flierprops={"markersize": 2}, medianprops={"color": "C0"})
@@ -159,21 +160,24 @@ def _intervals(
 
 
 def _percentiles(axes: Any, x: np.ndarray, drawn: np.ndarray, rows: np.ndarray) -> None:
-    points = np.quantile(drawn, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
-    low, middle, high = np.array(
-        [[_percentile(v, column) for v, column in zip(line, rows.T, strict=True)] for line in points]
-    )
-    own = np.array([_percentile(v, column) for v, column in zip(x, rows.T, strict=True)])
+    points = np.vstack([np.quantile(drawn, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0), x])
+    found = [percentiles(values, column) for values, column in zip(points.T, rows.T, strict=True)]
+    low, middle, high, own = np.stack(found, axis=1)
     _intervals(axes, own, middle, (low, high), ("input", "median", f"{LEVEL:.0%} interval"))
     axes.set(ylim=(-5, 105), yticks=(0, 50, 100))
 
 
-def _percentile(value: float, column: Float[np.ndarray, " rows"]) -> float:
-    """Of the column's cells below a value, and half of those equal to it; missing ones do not count."""
-    there = column[~np.isnan(column)]
-    if np.isnan(value) or not len(there):
-        return float("nan")
-    return 50.0 * float((there < value).mean() + (there <= value).mean())
+def percentiles(
+    values: Float[np.ndarray, " values"], column: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " values"]:
+    """Of the column's cells below each value, and half of those equal to it; missing ones do not count.
+
+    >>> percentiles(np.array([2.0, np.nan]), np.array([1.0, 2.0, 2.0, 3.0, np.nan]))
+    array([50., nan])
+    """
+    there = np.sort(column[~np.isnan(column)])
+    below, upto = (np.searchsorted(there, values, side) for side in ("left", "right"))
+    return np.where(np.isnan(values), np.nan, 50.0 * (below + upto) / max(len(there), 1))
 
 
 def _label_all(panels: np.ndarray, label: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from vaefit.figures.ranges import Points, settled_limits
-from vaefit.figures.style import NARROW, WIDTHS, legend_below, new, styled
+from vaefit.figures.style import DPI, NARROW, WIDTHS, legend_below, new, styled
 from vaefit.figures.subject import Subject
 
 _LABELS = {"elbo": "ELBO (nats)", "rate": "rate (nats)", "distortion": "distortion (nats)"}
@@ -17,7 +17,7 @@ def of_run(subject: Subject) -> Figure:
 
 
 @styled
-def draw(history: list[dict[str, Any]], width: float = WIDTHS["two"]) -> Figure:
+def draw(history: list[dict[str, Any]], width: float = WIDTHS["two"], dpi: float = DPI) -> Figure:
     """Training and validation, nats per datum; the kept epoch is marked.
 
     ELBO: higher is better. Rate: KL(q(z|x) || p(z)). Distortion: -E log p(x|z).
@@ -25,7 +25,7 @@ def draw(history: list[dict[str, Any]], width: float = WIDTHS["two"]) -> Figure:
     trained = [r for r in history if "loss" in r]
     validated = [r for r in history if r.get("validation")]
     narrow = width < NARROW
-    figure = new(width, 1.3 * width if narrow else 0.55 * width)
+    figure = new(width, 1.3 * width if narrow else 0.55 * width, dpi)
     shape = (4, 1) if narrow else (2, 2)
     panels = figure.subplots(*shape, sharex=True).ravel()
     for axes, (term, label) in zip(panels, _LABELS.items(), strict=False):

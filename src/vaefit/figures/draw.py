@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from vaefit.data import Dataset, spread
 from vaefit.display import Display, Silent
 from vaefit.figures import cells, curves, find, reconstructions, samples
-from vaefit.figures.style import inches, kind_of, save
+from vaefit.figures.style import SCREEN_DPI, inches, kind_of, save
 from vaefit.figures.subject import Subject
 from vaefit.run import Run
 
@@ -65,12 +65,13 @@ def write_all(fitted: Run, rows: Dataset, folder: Path) -> None:
 
     Rows of typed columns have no picture: of a table there are curves alone.
     """
-    save(curves.draw(fitted.history), folder / "curves.png")
+    save(curves.draw(fitted.history, dpi=SCREEN_DPI), folder / "curves.png")
     if not cells.one_scale(fitted.transform):
         return
     shown = rows.take(spread(rows.n, MOST_ROWS))
     found = fitted.reconstruct(shown, samples=reconstructions.DRAWN)
-    drawn = reconstructions.draw(found, fitted.transform, columns=shown.columns)
+    drawn = reconstructions.draw(found, fitted.transform, columns=shown.columns, dpi=SCREEN_DPI)
     save(drawn, folder / "reconstructions.png")
-    sheet = samples.draw(fitted.sample(samples.SHEET), fitted.transform, columns=shown.columns)
+    new = fitted.sample(samples.SHEET)
+    sheet = samples.draw(new, fitted.transform, columns=shown.columns, dpi=SCREEN_DPI)
     save(sheet, folder / "samples.png")

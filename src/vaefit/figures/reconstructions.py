@@ -9,7 +9,7 @@ from vaefit import synthetic
 from vaefit.data import Transform
 from vaefit.figures import cells
 from vaefit.figures.ranges import grey_levels
-from vaefit.figures.style import NARROW, WIDTHS, styled
+from vaefit.figures.style import DPI, NARROW, WIDTHS, styled
 from vaefit.figures.subject import Subject
 from vaefit.figures.tiles import sheet
 from vaefit.run import Reconstruction
@@ -42,6 +42,7 @@ def draw(
     *,
     most: int = MOST_SAMPLES,
     columns: Sequence[str] | None = None,
+    dpi: float = DPI,
 ) -> Figure:
     """Input, mean output and samples, a line for each row; columns of numbers with intervals.
 
@@ -50,13 +51,12 @@ def draw(
     """
     cells.require_one_scale(transform)
     if len(transform.shape) < 2:
-        return cells.profiles(found, transform, width, columns)
+        return cells.profiles(found, transform, width, columns, dpi)
     shown = found.samples[:, :most]
     tiles = np.concatenate([found.input[:, None], found.mean[:, None], shown], axis=1)
     size = min(8.0, 100 * width / tiles.shape[1] / 4.2)
-    drawn = sheet(
-        grey_levels(tiles, transform, found.input), width, groups=(1, 2), margins=(0.025 * size, 0, 0, 0)
-    )
+    levels = grey_levels(tiles, transform, found.input)
+    drawn = sheet(levels, width, groups=(1, 2), margins=(0.025 * size, 0, 0, 0), dpi=dpi)
     count = shown.shape[1]
     words = "samples" if count > 1 else "sample"
     drawn.title({0: "input", 1: "mean", 1.5 + count / 2: words}, size)

@@ -11,7 +11,7 @@ from vaefit import synthetic
 from vaefit.data import Transform
 from vaefit.figures import cells, marginals
 from vaefit.figures.ranges import grey_levels
-from vaefit.figures.style import NARROW, WIDTHS, styled
+from vaefit.figures.style import DPI, NARROW, WIDTHS, styled
 from vaefit.figures.subject import Subject
 from vaefit.figures.tiles import sheet
 
@@ -39,6 +39,7 @@ def draw(
     transform: Transform,
     width: float = WIDTHS["one"],
     columns: Sequence[str] | None = None,
+    dpi: float = DPI,
 ) -> Figure:
     """A sheet of samples; where rows are no images, the distribution of each column.
 
@@ -47,11 +48,12 @@ def draw(
     """
     cells.require_one_scale(transform)
     if len(transform.shape) < 2:
-        return cells.distributions(rows, transform, width, columns)
+        return cells.distributions(rows, transform, width, columns, dpi)
     # A square sheet in one column, a strip of four to one over two.
     across = math.ceil(math.sqrt(len(rows) * (1 if width < NARROW else 4)))
     across = min(across, len(rows))
     lines = -(-len(rows) // across)
     tiles = grey_levels(rows, transform, rows)
     blank = np.full((lines * across - len(rows), *tiles.shape[1:]), 255, np.uint8)
-    return sheet(np.concatenate([tiles, blank]).reshape(lines, across, *tiles.shape[1:]), width).figure
+    grid = np.concatenate([tiles, blank]).reshape(lines, across, *tiles.shape[1:])
+    return sheet(grid, width, dpi=dpi).figure

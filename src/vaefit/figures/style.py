@@ -19,6 +19,7 @@ R = TypeVar("R")
 WIDTHS = {"one": 3.25, "two": 6.75}  # inches: one and two columns of a page
 NARROW = 5.0  # inches; below, a figure is laid out for one column
 DPI = 300
+SCREEN_DPI = 150  # of pictures to be looked at in passing; drawing costs as the square of it
 # Okabe & Ito 2008, "Color universal design": told apart with any kind of colour vision, and in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B0A000")
 MARKERS = "osD^vP<X>p"
@@ -34,7 +35,6 @@ STYLE: Any = {
     "figure.constrained_layout.h_pad": 0.03,
     "figure.constrained_layout.w_pad": 0.03,
     "figure.constrained_layout.wspace": 0.03,
-    "figure.dpi": DPI,
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
     "font.size": 8,
     "grid.linewidth": 0.4,
@@ -64,9 +64,9 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return mpl.rc_context(STYLE)(draw)
 
 
-def new(width: float, height: float) -> Figure:
+def new(width: float, height: float, dpi: float = DPI) -> Figure:
     """An empty figure of so many inches, whose parts are laid out by themselves."""
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), dpi=dpi, layout="constrained")
 
 
 def inches(width: str | float) -> float:

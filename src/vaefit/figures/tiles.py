@@ -47,10 +47,11 @@ def sheet(
     *,
     groups: Sequence[int] = (),
     margins: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
+    dpi: float = DPI,
 ) -> Sheet:
     """A picture of tiles, `width` inches wide; `groups` are columns with a wide gap before them.
 
-    Margins are inches above, to the right, below and to the left.
+    Margins are inches above, to the right, below and to the left. The picture has about `dpi` dots an inch.
 
     Raises:
         DataError: there are too many tiles for one picture.
@@ -62,7 +63,7 @@ def sheet(
     gaps = [WIDE_GAP if column in groups else GAP for column in range(1, columns)]
     inside = width - left - right - sum(gaps)
     most = min(
-        LARGEST_TILE * columns, MOST_HEIGHT * columns // (lines * height), round(DPI * inside / across)
+        LARGEST_TILE * columns, MOST_HEIGHT * columns // (lines * height), round(dpi * inside / across)
     )
     scale = max(1, round(most / columns))
     dpi = scale * across * columns / inside

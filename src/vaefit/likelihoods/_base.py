@@ -53,6 +53,13 @@ class Likelihood(eqx.Module):
         assert mean is not None
         return mean
 
+    def smoothed(
+        self, output: Float[Array, "*batch width"], bandwidth: Float[Array, " dim"]
+    ) -> Distribution | None:
+        """p(x|z) convolved with a Gaussian kernel of these sds; None: not to be had in closed form."""
+        del output, bandwidth
+        return None
+
     def noise_variance(self, mean: Float[Array, " dim"]) -> Float[Array, " dim"] | None:
         """The variance of x given its mean, where it is settled by it; None: free."""
         del mean

@@ -13,6 +13,7 @@ from numpyro.distributions import constraints
 
 from vaefit.data import Variable
 from vaefit.likelihoods._base import Likelihood
+from vaefit.likelihoods._spiked import Spiked
 from vaefit.likelihoods.bernoulli import Bernoulli
 from vaefit.likelihoods.beta import Beta
 from vaefit.likelihoods.categorical import Categorical
@@ -43,7 +44,8 @@ class Columns(Likelihood):
     $\log p(x|z) = \sum_{d \text{ observed}} \log p_d(x_d|z)$: leaving missing cells out of the sum is
     integrating over them, as cells are independent given z. Real columns and dates are Gaussian or Student-t,
     positive ones log-normal or gamma, counts negative binomial or Poisson, proportions beta, two categories
-    Bernoulli, more of them categorical or ordered logistic.
+    Bernoulli, more of them categorical or ordered logistic. Numbers have spikes, mixed with these, at values
+    that come far more often than those around them.
 
     >>> variables = (Variable("real"), Variable("categorical", 3))
     >>> part = Columns(dim=2, variables=variables)
@@ -113,10 +115,15 @@ class Columns(Likelihood):
 
     def _groups(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """The kinds there are, each with the places of its columns."""
-        for kind in dict.fromkeys(variable.kind for variable in self.variables):
-            yield kind, tuple(i for i, variable in enumerate(self.variables) if variable.kind == kind)
+        groups = [(variable.kind, bool(variable.spikes)) for variable in self.variables]
+        for group in dict.fromkeys(groups):
+            yield group[0], tuple(i for i, one in enumerate(groups) if one == group)
 
     def _family(self, kind: str, at: tuple[int, ...]) -> Likelihood:
+        family, spikes = self._plain_family(kind, at), tuple(self.variables[i].spikes for i in at)
+        return Spiked(dim=len(at), rest=family, spikes=spikes) if any(spikes) else family
+
+    def _plain_family(self, kind: str, at: tuple[int, ...]) -> Likelihood:
         if kind in ("real", "positive", "count"):
             return FAMILIES[getattr(self, kind)](dim=len(at))
         if kind == "proportion":

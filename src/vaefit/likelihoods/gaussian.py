@@ -56,6 +56,13 @@ class Gaussian(Likelihood):
         mean = output[..., : self.dim]
         return jax.nn.sigmoid(mean) if self.output_activation == "sigmoid" else mean
 
+    def smoothed(
+        self, output: Float[Array, "*batch width"], bandwidth: Float[Array, " dim"]
+    ) -> dist.Distribution:
+        """A Gaussian again: variances add."""
+        sd = jnp.sqrt(self._sd(output) ** 2 + bandwidth**2)
+        return dist.Normal(self.location(output), sd, validate_args=False)
+
     def noise_variance(self, mean: Float[Array, " dim"]) -> Float[Array, " dim"] | None:
         """The fixed one."""
         return jnp.full_like(mean, (self.sigma_init or 1.0) ** 2) if self.sigma == "fixed" else None

@@ -1,7 +1,6 @@
 """How a network is shown the cells of a table's row."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
@@ -14,24 +13,14 @@ _NEAR = 3.0
 
 
 class ShownCells(Network):
-    """A network that sees typed cells: numbers standardised, categories one by one, and which are missing.
-
-    `hide` is the share of cells, at most, that are hidden from it at each visit in training (each row's own
-    share is uniform up to it), so that it learns to do without any of them.
-    """
+    """A network shown typed cells: standardised numbers, categories and spikes one by one, what is there."""
 
     network: Network
     variables: tuple[Variable, ...] = eqx.field(static=True)
-    hide: float = eqx.field(static=True, default=0.0)
 
     def __call__(self, x: Float[Array, "*batch in"], key: Key[Array, ""] | None = None) -> Activations:
-        """Run the network on what is shown of x (NaN where missing); a key turns hiding and dropout on."""
-        seen = ~jnp.isnan(x)
-        if key is not None and self.hide > 0:
-            key, share_key, cell_key = jax.random.split(key, 3)
-            share = self.hide * jax.random.uniform(share_key, (*x.shape[:-1], 1))
-            seen &= jax.random.uniform(cell_key, x.shape) >= share
-        return self.network(shown(x, seen, self.variables), key)
+        """Run the network on what is shown of x (NaN where missing); a key turns dropout on."""
+        return self.network(shown(x, ~jnp.isnan(x), self.variables), key)
 
     def hidden_weights(self) -> tuple[Array, ...]:
         """The network's."""
@@ -43,7 +32,7 @@ class ShownCells(Network):
 
     def with_output_bias(self, bias: Float[Array, " out"]) -> "ShownCells":
         """The same with this output bias of the network."""
-        return ShownCells(self.network.with_output_bias(bias), self.variables, self.hide)
+        return ShownCells(self.network.with_output_bias(bias), self.variables)
 
 
 def shown_width(variables: tuple[Variable, ...]) -> int:
@@ -85,7 +74,7 @@ def _numbers(x: Array, seen: Array, variables: tuple[Variable, ...]) -> Array:
 
 
 def _size(variable: Variable) -> int:
-    return variable.levels if variable.kind == "categorical" else 1
+    return variable.levels if variable.kind == "categorical" else 1 + len(variable.spikes)
 
 
 def _one(x: Float[Array, "*batch 1"], variable: Variable) -> Float[Array, "*batch size"]:
@@ -93,11 +82,13 @@ def _one(x: Float[Array, "*batch 1"], variable: Variable) -> Float[Array, "*batc
         return jnp.asarray(x == np.arange(variable.levels), x.dtype)
     if variable.kind in ("binary", "ordinal"):
         return 2 * x / max(variable.levels - 1, 1) - 1
+    shown = x
     if variable.kind == "positive":
-        x = jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
+        shown = jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
     elif variable.kind == "count":
-        x = jnp.log1p(jnp.maximum(x, 0.0))
+        shown = jnp.log1p(jnp.maximum(x, 0.0))
     elif variable.kind == "proportion":
-        x = jnp.log(jnp.maximum(x, 1e-4)) - jnp.log(jnp.maximum(1 - x, 1e-4))
-    x = (x - variable.centre) / variable.spread
-    return _NEAR * jnp.arcsinh(x / _NEAR)
+        shown = jnp.log(jnp.maximum(x, 1e-4)) - jnp.log(jnp.maximum(1 - x, 1e-4))
+    number = _NEAR * jnp.arcsinh((shown - variable.centre) / variable.spread / _NEAR)
+    which = [jnp.asarray((x >= start) & (x <= end), x.dtype) for start, end in variable.spikes]
+    return jnp.concatenate([number, *which], axis=-1)

@@ -83,8 +83,9 @@ class Layered(Network):
         if sd is None:
             # A network that says nothing at first leaves the word to its output bias.
             sd = 0.0 if last else shape[0] ** -0.5
-        weight = self.init_mean + sd * jax.random.normal(weight_key, shape)
-        return weight, self.bias_mean + self.bias_sd * jax.random.normal(bias_key, shape[1:])
+        return _normal(weight_key, shape, self.init_mean, sd), _normal(
+            bias_key, shape[1:], self.bias_mean, self.bias_sd
+        )
 
     def _kept(self, batch: tuple[int, ...], key: Key[Array, ""] | None) -> list[Bool[Array, "*batch _"]]:
         """Which units of each hidden layer dropout keeps; empty where there is none."""
@@ -95,6 +96,11 @@ class Layered(Network):
         bits = random_bits(key, (*batch, sum(units)))
         kept = bits < jnp.uint16(min(round(self.keep_prob * 65536), 65535))
         return jnp.split(kept, np.cumsum(units)[:-1], axis=-1)
+
+
+def _normal(key: Key[Array, ""], shape: tuple[int, ...], mean: float, sd: float) -> Array:
+    # Each shape is a program to compile: none where nothing is random.
+    return mean + sd * jax.random.normal(key, shape) if sd else jnp.full(shape, mean, jnp.result_type(float))
 
 
 def _affine(x: Array, weight: Array, bias: Array | None) -> Array:

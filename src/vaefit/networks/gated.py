@@ -27,7 +27,9 @@ class Gated(Layered):
     # One product of double width is faster than two.
     inputs_a_unit: ClassVar[int] = 2
 
-    keep_prob: float = option(0.8, "dropout: probability of keeping a hidden unit", above=0.0, at_most=1.0)
+    keep_prob: float = option(
+        0.8, "dropout: probability of keeping a hidden unit (tables: 1, unless set)", above=0.0, at_most=1.0
+    )
     init_sd: float | None = option(
         None,
         "sd of the initial weights (unset: 1/sqrt(inputs) in hidden layers, 0 in the last)",

@@ -24,15 +24,12 @@ _HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <title>{title}</title>
 <link rel="icon" href="data:,">
-<style>
-{style}
-</style>
+{more}
 </head>
 """
 
@@ -54,15 +51,20 @@ class Page:
 
     def html(self, *, policy: str = OFFLINE) -> str:
         """The whole page, one self-contained file."""
+        secured = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        return self.around([secured, f"<style>\n{styles(self.sections)}\n</style>"], scripts(self.sections))
+
+    def around(self, head: Iterable[str], scripts: Iterable[str]) -> str:
+        """The page with these elements at the end of its head, and these scripts."""
         body = [
             element("a", "Skip to content", class_="skip", href="#content"),
             _header(self.title, self.subtitle),
             _contents(self.sections),
             element("main", "\n".join(map(_section, self.sections)), id="content"),
-            *scripts(self.sections),
+            *scripts,
         ]
-        head = _HEAD.format(policy=policy, title=text(f"{self.title} – vaefit"), style=styles(self.sections))
-        return f"{head}<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
+        above = _HEAD.format(title=text(f"{self.title} – vaefit"), more="\n".join(head))
+        return f"{above}<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
 
 
 def styles(shown: Sequence[Section]) -> str:
@@ -73,9 +75,14 @@ def styles(shown: Sequence[Section]) -> str:
 
 def scripts(shown: Sequence[Section]) -> list[str]:
     """Script elements: values first, Plotly packed, then the page's own and those of sections."""
-    values = {name: value for section in shown for name, value in section.data.items()}
     names = dict.fromkeys(["page.js", *(name for section in shown for name in section.scripts)])
-    return [*(data_element(name, value) for name, value in values.items()), plotly(), *map(script, names)]
+    return [*values(shown), plotly(), *map(script, names)]
+
+
+def values(shown: Sequence[Section]) -> list[str]:
+    """The values of sections, each under its name."""
+    found = {name: value for section in shown for name, value in section.data.items()}
+    return [data_element(name, value) for name, value in found.items()]
 
 
 def data_element(name: str, value: Any) -> str:

@@ -15,6 +15,7 @@ from vaefit.cli.commands import report
 from vaefit.cli.commands import probe
 from vaefit.cli.commands import figure
 from vaefit.cli.commands import selfcheck
+from vaefit.cli.commands import explore
 from vaefit.cli.commands import about
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "compare",
     "doctor",
     "evaluate",
+    "explore",
     "figure",
     "fit",
     "probe",

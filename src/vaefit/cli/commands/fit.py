@@ -1,5 +1,6 @@
 """`vaefit fit`: from data to a run folder; a dry run says what it would take."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,6 +51,9 @@ def fit(
         bool, typer.Option("--tensorboard", help="event files for TensorBoard too, in RUN/tensorboard")
     ] = False,
     report: Annotated[bool, typer.Option(help="a page to look at, RUN/report.html, at the end")] = True,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="show it as it goes on, in a page on this machine")
+    ] = False,
     seeds: Annotated[
         int, typer.Option(metavar="N", min=1, help="fit N runs, seeds --seed and up, into FOLDER/seed-S")
     ] = 1,
@@ -78,7 +82,9 @@ def fit(
     elif rows is None:
         raise SettingsError("expected DATA to fit, or --resume RUN; found neither (see --help)")
     if dry_run:
-        _check_dry_run({"--tensorboard": tensorboard, "--seeds": seeds > 1})
+        _check_dry_run({"--tensorboard": tensorboard, "--watch": watch, "--seeds": seeds > 1})
+    if watch:
+        _check_watch({"--seeds": seeds > 1, "--quiet": quiet})
     from vaefit.cli import display
 
     screen = display.choose(quiet)
@@ -89,8 +95,9 @@ def fit(
     from vaefit import fitting
 
     # Passed on only where it is asked for.
-    asked = {"tensorboard": tensorboard, "report": report}
-    more: dict[str, Any] = {"display": screen, **{name: True for name, value in asked.items() if value}}
+    told = partial(_watched_at, screen) if watch else None
+    asked = {"tensorboard": tensorboard, "report": report, "watch": told}
+    more: dict[str, Any] = {"display": screen, **{name: v for name, v in asked.items() if v}}
     try:
         if resume is not None:
             runs = [fitting.resume(resume, epochs=typed.epochs if "epochs" in settings else None, **more)]
@@ -108,6 +115,13 @@ def fit(
     for run in runs:
         _print_summary(run.summary)
     return None
+
+
+def _watched_at(screen: Any, address: str) -> None:
+    from vaefit.explore.server import open_browser
+
+    screen.notice(f"watch it at {address}")
+    open_browser(address)
 
 
 def _dry_run(
@@ -139,6 +153,15 @@ def _check_dry_run(given: dict[str, bool]) -> None:
         raise SettingsError(
             f"--dry-run is about one run and writes nothing, found {' and '.join(extra)}; leave out one or "
             "the other"
+        )
+
+
+def _check_watch(given: dict[str, bool]) -> None:
+    extra = [name for name, value in given.items() if value]
+    if extra:
+        raise SettingsError(
+            f"--watch is about one run and tells the address of its page, found {' and '.join(extra)}; leave "
+            "out one or the other"
         )
 
 

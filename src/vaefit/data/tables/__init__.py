@@ -1,10 +1,11 @@
 """Tables with columns of many types: cells as text, what each column is, and the numbers they become."""
 
-from .cells import Cells, Scaling
+from .cells import Cells
 from .coding import completed, decode, encode, into_support, number_of
 from .column import Column, ColumnType, Schema
-from .files import read_binary_table, read_text_table, write_table
+from .files import parse_text_table, read_binary_table, read_text_table, write_table
 from .infer import infer
+from .lines import Scaling
 from .modelling import dataset_of, of_cells, of_numbers, recode
 from .table import Table, is_frame
 
@@ -25,6 +26,7 @@ __all__ = [
     "number_of",
     "of_cells",
     "of_numbers",
+    "parse_text_table",
     "read_binary_table",
     "read_text_table",
     "recode",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -11,13 +11,7 @@ from ...errors import DataError, ShapeError
 from ..transforms import Transform, Visit
 from ..variable import Kind, Variable
 from .column import CODED, Column, Schema
-
-Scaling = Literal["auto", "standardise", "quantile"]
-# Standardised columns with tails beyond a Gaussian's by this much, or so skew, go through quantiles.
-HEAVY, SKEW = 6.0, 2.0
-KNOTS = 32
-# Proportions of exactly 0 or 1 have no density under a beta: all are drawn in by this.
-EDGE = 1e-3
+from .lines import Line, Scaling, common_values, is_increasing, line_of, through
 
 
 @dataclass(frozen=True)
@@ -27,7 +21,8 @@ class Cells(Transform):
     Each real column (and date) goes through its own increasing broken line, whose `knots` are pairs (v, x):
     two of them standardise, more of them take the column's quantiles to a normal distribution's. Positive
     columns are divided by their geometric mean; counts and codes stay. Columns on a grid (`step`) are
-    dequantised: each visit of a row spreads its values over their steps.
+    dequantised: each visit of a row spreads its values over their steps. Values on a grid that come far more
+    often than those around them are `spikes`, in the table's numbers; lines are fitted to the others.
 
     >>> schema = Schema((Column("a", "real"), Column("b", "binary")))
     >>> cells = Cells.fit(np.array([[1.0, 0], [3.0, 1]]), schema)
@@ -37,16 +32,18 @@ class Cells(Transform):
 
     kind = "columns"
     schema: Schema
-    knots: tuple[tuple[tuple[float, float], ...], ...]
+    knots: tuple[Line, ...]
+    spikes: tuple[tuple[float, ...], ...]
     centres: tuple[float, ...]
     spreads: tuple[float, ...]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        lengths = {len(self.knots), len(self.centres), len(self.spreads), len(self.columns)}
+        entries = (self.knots, self.spikes, self.centres, self.spreads, self.columns)
+        lengths = {len(entry) for entry in entries}
         if lengths != {self.dim}:
             raise ShapeError(f"expected {self.dim} columns, found {sorted(lengths)} entries for them")
-        if any(len(line) < 2 or not _increasing(line) for line in self.knots):
+        if any(len(line) < 2 or not is_increasing(line) for line in self.knots):
             raise DataError("expected increasing knots for every column")
 
     @classmethod
@@ -56,15 +53,18 @@ class Cells(Transform):
         Raises: DataError for a column without any number.
         """
         columns = schema.modelled
-        lines, moments = [], []
+        lines, spikes, moments = [], [], []
         for column, cell in zip(columns, np.asarray(values, np.float64).T, strict=True):
             v = cell[~np.isnan(cell)]
             if not v.size:
                 raise DataError(f"expected numbers in column {column.name}, found none; leave it out")
-            lines.append(_line(column, v, scaling))
-            moments.append(_moments(_kind(column), _through(v, *np.array(lines[-1]).T)))
+            common = common_values(v, column.step) if column.type not in CODED else np.empty(0)
+            rest = v[~np.isin(v, common)]
+            spikes.append(tuple(common.tolist()))
+            lines.append(line_of(column, rest if len(np.unique(rest)) > 1 else v, scaling))
+            moments.append(_moments(_kind(column), through(v, *np.array(lines[-1]).T)))
         centres, spreads = zip(*moments, strict=True) if moments else ((), ())
-        return cls((len(columns),), schema, tuple(lines), tuple(centres), tuple(spreads))
+        return cls((len(columns),), schema, tuple(lines), tuple(spikes), tuple(centres), tuple(spreads))
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -75,8 +75,10 @@ class Cells(Transform):
     def variables(self) -> tuple[Variable, ...]:
         """What networks and likelihoods must know of them."""
         return tuple(
-            Variable(_kind(column), len(column.categories), centre, spread)
-            for column, centre, spread in zip(self.columns, self.centres, self.spreads, strict=True)
+            Variable(_kind(column), len(column.categories), centre, spread, _stretches(column, line, spikes))
+            for column, line, spikes, centre, spread in zip(
+                self.columns, self.knots, self.spikes, self.centres, self.spreads, strict=True
+            )
         )
 
     @property
@@ -96,7 +98,7 @@ class Cells(Transform):
             if _dequantised(column):
                 v, s = np.array(self.knots[i], np.float32).T
                 step = np.float32(column.step)
-                cell = _through(_through(cell, s, v, xp) + step * (u[..., i] - 0.5), v, s, xp)
+                cell = through(through(cell, s, v, xp) + step * (u[..., i] - 0.5), v, s, xp)
             seen.append(cell)
         return xp.stack(seen, axis=-1).astype(x.dtype)
 
@@ -119,13 +121,13 @@ class Cells(Transform):
 
     def _forward(self, values: np.ndarray) -> np.ndarray:
         lines = [np.array(line).T for line in self.knots]
-        return np.stack([_through(v, *line) for v, line in zip(values.T, lines, strict=True)], axis=-1)
+        return np.stack([through(v, *line) for v, line in zip(values.T, lines, strict=True)], axis=-1)
 
     def inverse(self, x: np.ndarray) -> np.ndarray:
         """Numbers and codes (..., D), float64, not rounded or clipped."""
         x = np.asarray(x, np.float64)
         lines = [np.array(line).T[::-1] for line in self.knots]
-        return np.stack([_through(x[..., i], *line) for i, line in enumerate(lines)], axis=-1)
+        return np.stack([through(x[..., i], *line) for i, line in enumerate(lines)], axis=-1)
 
     def inverse_scale(self, sd: np.ndarray) -> np.ndarray:
         """By the mean slope of each column's line."""
@@ -138,25 +140,41 @@ class Cells(Transform):
 
         Raises: DataError, RunError where they are not its own.
         """
-        wanted = {"shape", "schema", "knots", "centres", "spreads"}
+        wanted = {"shape", "schema", "knots", "spikes", "centres", "spreads"}
+        # Runs were once written without spikes.
+        entries = {"spikes": [[] for _ in entries.get("knots", ())], **entries}
         if entries.keys() != wanted:
             raise DataError(f"expected the entries {', '.join(sorted(wanted))}, found {', '.join(entries)}")
         try:
             knots = tuple(tuple((float(v), float(x)) for v, x in line) for line in entries["knots"])
+            spikes = tuple(tuple(float(v) for v in found) for found in entries["spikes"])
             shape, centres, spreads = (
                 tuple(float(number) for number in entries[name]) for name in ("shape", "centres", "spreads")
             )
         except (TypeError, ValueError) as problem:
             raise DataError(f"expected numbers, found others ({problem})") from None
         schema = Schema.from_dict(entries["schema"])
-        return cls(tuple(int(side) for side in shape), schema, knots, centres, spreads)
+        return cls(tuple(int(side) for side in shape), schema, knots, spikes, centres, spreads)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to build the transform again, ready for JSON."""
         return super().to_dict() | {
             "schema": self.schema.to_dict(),
             "knots": [[list(knot) for knot in line] for line in self.knots],
+            "spikes": [list(found) for found in self.spikes],
         }
+
+
+def _stretches(column: Column, line: Line, spikes: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
+    """Where visits may see each spike: its step at network scale, and what rounding adds."""
+    found = []
+    for spike in spikes:
+        edges = spike + column.step * np.array([-0.5, 0.5])
+        start, end = through(edges, *np.array(line).T)
+        # Of x itself, and of v on its way there, both in single precision.
+        rounding = 2.0**-22 * (abs(start) + abs(end) + abs(spike) * (end - start) / column.step)
+        found.append((float(start - rounding), float(end + rounding)))
+    return tuple(found)
 
 
 def _kind(column: Column) -> Kind:
@@ -172,60 +190,6 @@ def _dequantised(column: Column) -> bool:
     return column.step > 0 and _has_density(column)
 
 
-def _line(column: Column, v: np.ndarray, scaling: Scaling) -> tuple[tuple[float, float], ...]:
-    """Where values v of a column go, as (v, x) knots of a broken line."""
-    if column.type in ("count", *CODED):
-        return (0.0, 0.0), (1.0, 1.0)
-    if column.type == "proportion":
-        return (0.0, EDGE), (1.0, 1.0 - EDGE)
-    if column.type == "positive":
-        return (0.0, 0.0), (float(np.exp(np.log(np.maximum(v, np.finfo(np.float64).tiny)).mean())), 1.0)
-    mean, sd = float(v.mean()), float(v.std())
-    if not np.isfinite(sd):
-        raise DataError(f"numbers are too large for their variance in column {column.name}; rescale it")
-    if sd == 0:
-        return (mean, 0.0), (mean + 1.0, 1.0)
-    if scaling == "quantile" or (scaling == "auto" and _is_odd((v - mean) / sd)):
-        return _quantiles(v, column.step)
-    return (mean - sd, -1.0), (mean + sd, 1.0)
-
-
-def _is_odd(standardised: np.ndarray) -> bool:
-    return bool((standardised**4).mean() - 3 > HEAVY or abs((standardised**3).mean()) > SKEW)
-
-
-def _quantiles(v: np.ndarray, step: float) -> tuple[tuple[float, float], ...]:
-    """The broken line from quantiles (of steps, their edges) to those of a normal distribution."""
-    from scipy.special import ndtri
-
-    n = len(v)
-    if step:
-        # Knots between values, so that all of a value's mass is in its own stretch.
-        values, counts = np.unique(v, return_counts=True)
-        edges = np.concatenate(
-            [values[:1] - step / 2, (values[1:] + values[:-1]) / 2, values[-1:] + step / 2]
-        )
-        below = np.concatenate([[0], np.cumsum(counts)]) / n
-    else:
-        below = np.linspace(0, 1, KNOTS + 1)
-        edges = np.quantile(v, below)
-    x = ndtri(np.clip(below, 0.5 / n, 1 - 0.5 / n))
-    keep = _apart(edges, x)
-    return tuple((float(a), float(b)) for a, b in zip(edges[keep], x[keep], strict=True))
-
-
-def _apart(edges: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Which knots to keep: the ends, and between them those that are neither too near nor too many."""
-    least_x = (x[-1] - x[0]) / (2 * KNOTS)
-    least_v = 1e-6 * (edges[-1] - edges[0])
-    kept = [0]
-    for i in range(1, len(x) - 1):
-        far = x[i] - x[kept[-1]] >= least_x and edges[i] - edges[kept[-1]] > least_v
-        if far and x[-1] - x[i] >= least_x and edges[-1] - edges[i] > least_v:
-            kept.append(i)
-    return np.array([*kept, len(x) - 1])
-
-
 def _moments(kind: Kind, x: np.ndarray) -> tuple[float, float]:
     shown = {
         "real": lambda x: x,
@@ -237,18 +201,3 @@ def _moments(kind: Kind, x: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     seen = shown[kind](x)
     return float(seen.mean()), float(seen.std()) or 1.0
-
-
-def _through(at: Any, given: np.ndarray, to: np.ndarray, xp: Any = np) -> Any:
-    """The broken line through (given, to), straight on beyond its ends."""
-    inside = xp.interp(at, given, to)
-    first, last = (to[1] - to[0]) / (given[1] - given[0]), (to[-1] - to[-2]) / (given[-1] - given[-2])
-    below = xp.where(at < given[0], first * (at - given[0]), 0.0)
-    above = xp.where(at > given[-1], last * (at - given[-1]), 0.0)
-    # NaN stays NaN: a missing cell.
-    return xp.where(xp.isnan(at), at, inside + below + above)
-
-
-def _increasing(line: tuple[tuple[float, float], ...]) -> bool:
-    points = np.array(line)
-    return bool(np.isfinite(points).all() and (np.diff(points, axis=0) > 0).all())

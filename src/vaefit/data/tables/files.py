@@ -32,21 +32,30 @@ def read_text_table(path: Path, *, header: bool | None = None, limit: int | None
 
     Raises: DataError.
     """
-    text = _content(path)
-    layout = find_layout(text, tabs=".tsv" in path.name.lower(), header=header)
+    data = _content(path)
+    return parse_text_table(data, str(path), tabs=".tsv" in path.name.lower(), header=header, limit=limit)
+
+
+def parse_text_table(
+    data: bytes, source: str, *, tabs: bool = False, header: bool | None = None, limit: int | None = None
+) -> Table:
+    """The table in a text's bytes; `source` is what errors call it, `tabs` says that tabs separate.
+
+    Raises: DataError.
+    """
+    text = _text(data, source)
+    layout = find_layout(text, tabs=tabs, header=header)
     if layout.separator == BLANKS:
         text = re.sub(r"[ \t]+", "\t", re.sub(r"(?m)^[ \t]+|[ \t]+$", "", text))
     separator = "\t" if layout.separator == BLANKS else layout.separator
     last = None if limit is None else limit + layout.header
-    frame = (_quoted if '"' in text else _plain)(text, separator, path, last)
+    frame = (_quoted if '"' in text else _plain)(text, separator, source, last)
     if not layout.header:
         return checked(
-            Table(
-                frame.rename(dict(zip(frame.columns, numbered(frame.width), strict=True))), str(path), False
-            )
+            Table(frame.rename(dict(zip(frame.columns, numbered(frame.width), strict=True))), source, False)
         )
-    names = unique_names([cell or "" for cell in frame.row(0)], str(path))
-    return checked(Table(frame[1:].rename(dict(zip(frame.columns, names, strict=True))), str(path)))
+    names = unique_names([cell or "" for cell in frame.row(0)], source)
+    return checked(Table(frame[1:].rename(dict(zip(frame.columns, names, strict=True))), source))
 
 
 def read_binary_table(path: Path, *, limit: int | None = None) -> Table:
@@ -99,27 +108,31 @@ def write_table(frame: pl.DataFrame, path: str | Path, schema: Schema | None = N
         raise DataError(f"{path}: cannot be written: {e.strerror or reason(e)}") from e
 
 
-def _content(path: Path) -> str:
+def _content(path: Path) -> bytes:
     try:
         data = path.read_bytes()
-        data = gzip.decompress(data) if path.suffix.lower() == ".gz" else data
+        return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
     except (OSError, EOFError, ValueError) as e:
         raise DataError(f"{path}: expected a table, found a file that cannot be read ({reason(e)})") from e
+
+
+def _text(data: bytes, source: str) -> str:
+    """The text, every line of it ended, without empty ones."""
     text = decode_text(data)
     if text is None:
-        raise DataError(f"{path}: expected a table of text, found binary data or an unknown encoding")
+        raise DataError(f"{source}: expected a table of text, found binary data or an unknown encoding")
     text = re.sub(r"(?m)^[ \t]*\n", "", text.replace("\r\n", "\n").replace("\r", "\n"))
     if not text.strip():
-        raise DataError(f"{path}: expected a table, found an empty file")
+        raise DataError(f"{source}: expected a table, found an empty file")
     return text if text.endswith("\n") else text + "\n"
 
 
-def _plain(text: str, separator: str, path: Path, limit: int | None) -> pl.DataFrame:
+def _plain(text: str, separator: str, source: str, limit: int | None) -> pl.DataFrame:
     """A text without quotes, in which every separator is one."""
     import polars as pl
 
     data = text.encode()
-    _require_even(np.frombuffer(data, np.uint8), separator, path)
+    _require_even(np.frombuffer(data, np.uint8), separator, source)
     try:
         found = pl.read_csv(
             BytesIO(data),
@@ -130,36 +143,36 @@ def _plain(text: str, separator: str, path: Path, limit: int | None) -> pl.DataF
             quote_char=None,
         )
     except pl.exceptions.PolarsError as e:
-        raise DataError(f"{path}: expected a table of text ({reason(e)})") from e
+        raise DataError(f"{source}: expected a table of text ({reason(e)})") from e
     return found.with_columns(pl.all().fill_null(""))
 
 
-def _require_even(data: np.ndarray, separator: str, path: Path) -> None:
+def _require_even(data: np.ndarray, separator: str, source: str) -> None:
     ends = np.flatnonzero(data == ord("\n"))
     widths = np.diff(np.searchsorted(np.flatnonzero(data == ord(separator)), ends), prepend=0) + 1
     if (widths != widths[0]).any():
-        raise _ragged(path, int(widths[0]), widths.tolist())
+        raise _ragged(source, int(widths[0]), widths.tolist())
 
 
-def _quoted(text: str, separator: str, path: Path, limit: int | None) -> pl.DataFrame:
+def _quoted(text: str, separator: str, source: str, limit: int | None) -> pl.DataFrame:
     import polars as pl
 
     reader = csv.reader(text.splitlines(keepends=True), delimiter=separator)
     try:
         rows = [row for row, _ in zip(reader, range(limit or 1 << 62), strict=False)]
     except csv.Error as e:
-        raise DataError(f"{path}: expected a table, found in line {reader.line_num}: {reason(e)}") from e
+        raise DataError(f"{source}: expected a table, found in line {reader.line_num}: {reason(e)}") from e
     if any(len(row) != len(rows[0]) for row in rows):
-        raise _ragged(path, len(rows[0]), [len(row) for row in rows])
+        raise _ragged(source, len(rows[0]), [len(row) for row in rows])
     columns = list(zip(*rows, strict=True))
     return pl.DataFrame([pl.Series(f"{i}", column, dtype=pl.String) for i, column in enumerate(columns)])
 
 
-def _ragged(path: Path, width: int, widths: list[int]) -> DataError:
+def _ragged(source: str, width: int, widths: list[int]) -> DataError:
     line = next(i for i, found in enumerate(widths) if found != width)
     return DataError(
-        f"{path}: expected {width} cells in every line, found {widths[line]} in line {line + 1} (empty lines "
-        "not counted)"
+        f"{source}: expected {width} cells in every line, found {widths[line]} in line {line + 1} (empty "
+        "lines not counted)"
     )
 
 

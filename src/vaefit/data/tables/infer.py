@@ -30,10 +30,10 @@ def infer(table: Table, types: Mapping[str, str] | None = None) -> Schema:
     >>> [column.type for column in infer(table)], [column.type for column in infer(table, {"c1": "text"})]
     (['binary', 'real'], ['binary', 'text'])
     """
-    types = types or {}
-    for name in types:
+    for name in types or {}:
         if name not in table.names:
             raise SettingsError(f"{table.source}: {unknown('column', name, table.names)}")
+    types = {**(dict.fromkeys(table.names, "real") if table.numeric else {}), **(types or {})}
     texts = read_texts(table, [n for n in table.names if types.get(n) not in (*CODED, "identifier", "text")])
     texts |= read_texts_plain(table, [n for n in table.names if n not in texts])
     columns = [_column(table, texts[name], types.get(name)) for name in table.names]
@@ -74,7 +74,14 @@ def _column(table: Table, found: Texts, given: str | None) -> Column:
         return _of_words(table, text, column)
     numbers = to_checked_numbers(table, text, convention)
     kind = number_type(numbers.drop_nulls(), text, table.named)
-    return _of_type(table, Texts(text, convention), replace(column, type=kind))
+    return _of_several(_of_type(table, Texts(text, convention), replace(column, type=kind)))
+
+
+def _of_several(column: Column) -> Column:
+    """The column, or a constant one where its cells are one level, such as 1 and 1.0."""
+    if column.type not in CODED or len(column.categories) > 1:
+        return column
+    return replace(column, type="constant", constant=column.categories[0], categories=())
 
 
 def _of_words(table: Table, text: pl.Series, column: Column) -> Column:
@@ -102,7 +109,7 @@ def _as_given(table: Table, found: Texts, column: Column, given: str) -> Column:
             f"{table.source}: expected one value in the constant column '{text.name}', found several"
         )
     column = replace(column, type=given)  # pyright: ignore[reportArgumentType]
-    return _of_type(table, found, column)
+    return _of_several(_of_type(table, found, column))
 
 
 def _of_type(table: Table, found: Texts, column: Column) -> Column:

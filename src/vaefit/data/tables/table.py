@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Table:
     """Names of columns and their cells as text, exactly as in the source (null: a null of the source).
 
-    `named` is whether the source has names for its columns, which are c0, c1, ... otherwise.
+    `named` is whether the source has names for its columns, which are c0, c1, ... otherwise. `numeric`: the
+    source is an array of floats, whose columns are real numbers however few values they have.
 
     >>> table = Table.of([[1.5, 2.0], [3.0, 4.0]])
     >>> table.names, table.cells.rows()
@@ -30,6 +31,7 @@ class Table:
     cells: pl.DataFrame
     source: str = "table"
     named: bool = True
+    numeric: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +69,8 @@ class Table:
         columns = _columns(rows, source)
         names = [column[0] for column in columns] if header else []
         cells = [column[1:] if header else column for column in columns]
-        return named_table(names, cells, source)
+        floats = isinstance(rows, np.ndarray) and rows.dtype.kind == "f"
+        return replace(named_table(names, cells, source), numeric=floats)
 
 
 def named_table(names: Sequence[str | None], cells: Sequence[Sequence[str | None]], source: str) -> Table:

@@ -11,7 +11,7 @@ from ...errors import DataError
 from ..names import natural_key, one_line
 from .column import Column, ColumnType
 from .numbers import to_numbers
-from .numeric import ID_NAME
+from .numeric import EXACT, ID_NAME
 from .table import Table
 
 if TYPE_CHECKING:
@@ -71,10 +71,10 @@ def describe_levels(table: Table, text: pl.Series, column: Column, *, numeric: b
 
 
 def _one_text_a_number(texts: pl.Series, convention: str) -> list[str]:
-    """The commonest way in which each number is written."""
-    first: dict[float, str] = {}
+    """The commonest way in which each number is written; numbers that floats would merge are texts."""
+    first: dict[float | str, str] = {}
     for text, number in zip(texts.to_list(), to_numbers(texts, convention).to_list(), strict=True):
-        first.setdefault(number, text)
+        first.setdefault(number if abs(number) < EXACT else text, text)
     return list(first.values())
 
 
@@ -101,7 +101,11 @@ def codes(table: Table, text: pl.Series, column: Column, convention: str | None)
     open_ = found.is_null() & text.is_not_null()
     if open_.any() and convention is not None:
         numbers = to_numbers(pl.Series(column.categories, dtype=pl.String), column.convention)
-        known = {number: float(i) for i, number in enumerate(numbers.to_list()) if number is not None}
+        known = {
+            number: float(i)
+            for i, number in enumerate(numbers.to_list())
+            if number is not None and abs(number) < EXACT
+        }
         as_numbers = to_numbers(text, convention).replace_strict(known, default=None, return_dtype=pl.Float64)
         found = found.fill_null(as_numbers)
         open_ = found.is_null() & text.is_not_null()

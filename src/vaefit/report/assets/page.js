@@ -39,6 +39,7 @@ window.vaefit = (() => {
 
   async function unpack() {
     const packed = document.getElementById("plotly");
+    if (packed.dataset.address) return loaded(packed.dataset.address);
     const bytes = Uint8Array.from(atob(packed.textContent), (character) => character.charCodeAt(0));
     packed.remove();
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -46,6 +47,17 @@ window.vaefit = (() => {
     script.textContent = await new Response(stream).text();
     document.head.append(script);
     return window.Plotly;
+  }
+
+  // From the server of a page that has one.
+  function loaded(address) {
+    return new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.addEventListener("load", () => resolve(window.Plotly));
+      script.addEventListener("error", () => reject(new Error("Plotly could not be loaded")));
+      script.src = address;
+      document.head.append(script);
+    });
   }
 
   function axisOf(given) {

@@ -34,4 +34,8 @@ SECTIONS: tuple[Callable[[Facts], Section | None], ...] = (
 
 def of(facts: Facts) -> list[Section]:
     """All sections there are, in the page's order."""
-    return [found for make in SECTIONS if (found := make(facts)) is not None]
+    found = []
+    for number, make in enumerate(SECTIONS):
+        found.append(make(facts))
+        facts.display.working("page", number + 1, len(SECTIONS))
+    return [section for section in found if section is not None]

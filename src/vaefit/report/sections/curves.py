@@ -17,12 +17,17 @@ _TERMS = {
 }
 
 
-def section(facts: Facts) -> Section | None:
+def section(facts: Facts) -> Section:
     """ELBO, rate, distortion and learning rate over the epochs, the kept one marked."""
-    trained = [record for record in facts.run.history if "loss" in record]
+    return of_history(facts.run.history)
+
+
+def of_history(history: list[Record]) -> Section:
+    """The same from the epochs' records."""
+    trained = [record for record in history if "loss" in record]
     if not trained:
         return Section("training", "Training", paragraph("The run folder has no history of its training."))
-    validated = [record for record in facts.run.history if record.get("validation")]
+    validated = [record for record in history if record.get("validation")]
     kept = next((record for record in reversed(validated) if record.get("best")), None)
     panels = [_panel(term, trained, validated, kept) for term in _TERMS] + [_rates(trained)]
     return Section(

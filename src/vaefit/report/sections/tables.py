@@ -160,7 +160,9 @@ def _associations(facts: Facts) -> str:
     )
     upper = np.triu_indices(len(columns), 1)
     difference = np.abs(real - drawn)[upper]
-    worst = int(np.nanargmax(difference)) if np.isfinite(difference).any() else 0
+    if not np.isfinite(difference).any():
+        return ""
+    worst = int(np.nanargmax(difference))
     a, b = columns[upper[0][worst]].name, columns[upper[1][worst]].name
     intro = (
         "The strength of every pair's association, 0 to 1: |correlation of ranks| of numbers, Cramér's V of "

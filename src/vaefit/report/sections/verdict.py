@@ -39,14 +39,14 @@ def _unread(facts: Facts) -> str:
 
 
 def _worth(facts: Facts, found: Evaluation) -> str:
-    rows = f"{found.n:,} {facts.about}{_of_all(facts)}"
+    about = facts.about.replace("rows", "row") if found.n == 1 else facts.about
+    rows = f"{found.n:,} {about}{_of_all(facts)}"
     if found.log_likelihood is None:
         lead = f"On {rows} the model's ELBO is {number(found.elbo)} nats per datum."
     else:
-        lead = (
-            f"On {rows} the model gives a datum a log-likelihood of {number(found.log_likelihood)} ± "
-            f"{number(found.log_likelihood_se)} nats on average{_beside(found)}"
-        )
+        error = f" ± {number(found.log_likelihood_se)}" if found.n > 1 else ""
+        value = f"{number(found.log_likelihood)}{error} nats"
+        lead = f"On {rows} the model gives a datum a log-likelihood of {value} on average{_beside(found)}"
     return paragraph(lead, "lead")
 
 

@@ -1,0 +1,128 @@
+"""Increasing broken lines from a column's numbers to network scale, and the values that are spikes there."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from ...errors import DataError
+from .column import CODED, Column
+
+Scaling = Literal["auto", "standardise", "quantile"]
+# (v, x) from which the line goes straight to the next.
+Line = tuple[tuple[float, float], ...]
+
+# Standardised columns with tails beyond a Gaussian's by this much, or so skew, go through quantiles.
+HEAVY, SKEW = 6.0, 2.0
+KNOTS = 32
+# Proportions of exactly 0 or 1 have no density under a beta: all are drawn in by this.
+EDGE = 1e-3
+# A spike comes at least so often, in share and rows, and so many times as often as a step around it.
+SPIKE_SHARE, SPIKE_ROWS, SPIKE_TIMES = 0.005, 20, 3.0
+# Around: the nearest other rows to either side, this share of all.
+AROUND = 0.05
+# Of a column of so few values all that come so often are spikes.
+MOST_SPIKES = 32
+
+
+def common_values(v: np.ndarray, step: float) -> np.ndarray:
+    """The values on a grid that come far more often than those around them, ascending; none without a grid.
+
+    Where there are few values, all those that come often.
+
+    >>> common_values(np.array([0.0] * 30 + list(range(10, 40))), 1.0)
+    array([0.])
+    """
+    if not step:
+        return np.empty(0)
+    values, counts = np.unique(v, return_counts=True)
+    often = np.flatnonzero(counts >= max(SPIKE_ROWS, SPIKE_SHARE * len(v)))
+    spikes = often
+    if len(values) > MOST_SPIKES:
+        others = [_others_in_a_step(values, counts, int(i), step, AROUND * len(v)) for i in often]
+        spikes = often[counts[often] >= SPIKE_TIMES * np.array(others)]
+    return np.sort(values[spikes[np.argsort(-counts[spikes], kind="stable")][:MOST_SPIKES]])
+
+
+def _others_in_a_step(values: np.ndarray, counts: np.ndarray, i: int, step: float, rows: float) -> float:
+    """How many rows a step around value i has, without its own, by the nearest `rows` to either side."""
+    found = steps = 0.0
+    for side, order in ((slice(i + 1, None), 1), (slice(i), -1)):
+        near, near_counts = values[side][::order], counts[side][::order]
+        if len(near):
+            last = min(int(np.searchsorted(np.cumsum(near_counts), rows)), len(near) - 1)
+            found += float(near_counts[: last + 1].sum())
+            steps += abs(near[last] - values[i]) / step
+    return found / steps if steps else 0.0
+
+
+def line_of(column: Column, v: np.ndarray, scaling: Scaling) -> Line:
+    """Where values v of a column go."""
+    if column.type in ("count", *CODED):
+        return (0.0, 0.0), (1.0, 1.0)
+    if column.type == "proportion":
+        return (0.0, EDGE), (1.0, 1.0 - EDGE)
+    if column.type == "positive":
+        return (0.0, 0.0), (float(np.exp(np.log(np.maximum(v, np.finfo(np.float64).tiny)).mean())), 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, sd = float(v.mean()), float(v.std())
+    if not np.isfinite(sd):
+        raise DataError(f"numbers are too large for their variance in column {column.name}; rescale it")
+    if sd == 0:
+        return (mean, 0.0), (mean + 1.0, 1.0)
+    if scaling == "quantile" or (scaling == "auto" and _is_odd((v - mean) / sd)):
+        return _quantiles(v, column.step)
+    return (mean - sd, -1.0), (mean + sd, 1.0)
+
+
+def through(at: Any, given: np.ndarray, to: np.ndarray, xp: Any = np) -> Any:
+    """The broken line through (given, to), straight on beyond its ends."""
+    inside = xp.interp(at, given, to)
+    first, last = (to[1] - to[0]) / (given[1] - given[0]), (to[-1] - to[-2]) / (given[-1] - given[-2])
+    below = xp.where(at < given[0], first * (at - given[0]), 0.0)
+    above = xp.where(at > given[-1], last * (at - given[-1]), 0.0)
+    # NaN stays NaN: a missing cell.
+    return xp.where(xp.isnan(at), at, inside + below + above)
+
+
+def is_increasing(line: Line) -> bool:
+    """Whether numbers are finite and all go up."""
+    points = np.array(line)
+    return bool(np.isfinite(points).all() and (np.diff(points, axis=0) > 0).all())
+
+
+def _is_odd(standardised: np.ndarray) -> bool:
+    return bool((standardised**4).mean() - 3 > HEAVY or abs((standardised**3).mean()) > SKEW)
+
+
+def _quantiles(v: np.ndarray, step: float) -> Line:
+    """The broken line from quantiles (of steps, their edges) to those of a normal distribution."""
+    from scipy.special import ndtri
+
+    n = len(v)
+    if step:
+        # Knots between values, so that all of a value's mass is in its own stretch.
+        values, counts = np.unique(v, return_counts=True)
+        edges = np.concatenate(
+            [values[:1] - step / 2, (values[1:] + values[:-1]) / 2, values[-1:] + step / 2]
+        )
+        below = np.concatenate([[0], np.cumsum(counts)]) / n
+    else:
+        below = np.linspace(0, 1, KNOTS + 1)
+        edges = np.quantile(v, below)
+    x = ndtri(np.clip(below, 0.5 / n, 1 - 0.5 / n))
+    keep = _apart(edges, x)
+    return tuple((float(a), float(b)) for a, b in zip(edges[keep], x[keep], strict=True))
+
+
+def _apart(edges: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Which knots to keep: the ends, and between them those that are neither too near nor too many."""
+    least_x = (x[-1] - x[0]) / (2 * KNOTS)
+    least_v = 1e-6 * (edges[-1] - edges[0])
+    kept = [0]
+    for i in range(1, len(x) - 1):
+        far = x[i] - x[kept[-1]] >= least_x and edges[i] - edges[kept[-1]] > least_v
+        if far and x[-1] - x[i] >= least_x and edges[-1] - edges[i] > least_v:
+            kept.append(i)
+    return np.array([*kept, len(x) - 1])
