@@ -32,7 +32,7 @@ def visible(value: object) -> str:
 
 
 def as_json(value: Any) -> str:
-    """A value as JSON that may stand inside a script element; NaN and infinities become null.
+    r"""A value as JSON that may stand inside a script element; NaN and infinities become null.
 
     >>> as_json({"a": "</script><!--", "b": [1.0, float("nan")]})
     '{"a":"\\u003c/script\\u003e\\u003c!--","b":[1.0,null]}'
