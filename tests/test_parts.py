@@ -128,6 +128,7 @@ def test_logistic_256_mean_and_draws_are_those_of_its_masses() -> None:
     drawn = np.asarray(p.sample(jax.random.key(0), (4000,)))
     sd = np.sqrt((mass * LEVELS**2).sum(0) - mean**2)
     assert np.all(np.abs(drawn.mean(0) - mean) < 5 * sd / np.sqrt(4000) + 1e-6)
+    np.testing.assert_allclose(np.sqrt(p.variance), sd, atol=1e-4)
     assert set(np.unique(drawn * 256)) <= set(range(256))
 
 

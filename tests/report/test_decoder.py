@@ -20,7 +20,9 @@ from vaefit.data.tables.cells import Cells
 from vaefit.data.transforms import Identity, Pixels, Standardise
 from vaefit.networks.dense import ACTIVATIONS
 from vaefit.report import decoder
+from vaefit.report.frames import frames
 from vaefit.report.lowering import CannotLower, flatten, lower
+from vaefit.report.view import _column, view
 from vaefit.run import Run
 from vaefit.settings import Settings
 
@@ -126,6 +128,19 @@ def test_small_weights_keep_their_digits_in_half_precision() -> None:
     np.testing.assert_allclose(half.astype(np.float64) * scale, tiny, rtol=1e-3, atol=1e-14)
 
 
+def test_chances_of_categories_are_the_likelihoods() -> None:
+    part = a_run(variables=VARIABLES, likelihood="columns").model.likelihood
+    output = jnp.asarray(np.random.default_rng(4).normal(size=(3, part.width)), jnp.float32)
+    chances = part.chances(output)
+    assert list(chances) == [4, 5, 6]
+    for place, found in chances.items():
+        assert found.shape == (3, VARIABLES[place].levels)
+        for level in range(VARIABLES[place].levels):
+            rows = jnp.full((3, len(VARIABLES)), jnp.nan).at[:, place].set(level)
+            mass = jnp.exp(part(output).log_prob(rows)[:, place])
+            np.testing.assert_allclose(found[:, level], mass, rtol=1e-4, atol=1e-7)
+
+
 def test_what_pages_cannot_do_is_declined() -> None:
     for function in (jnp.sort, lambda z: jnp.linalg.inv(jnp.outer(z, z) + jnp.eye(3)), jax.lax.lgamma):
         with pytest.raises(CannotLower, match="a page"):
@@ -138,6 +153,23 @@ def test_weights_too_many_for_a_page_are_declined(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(decoder, "MOST_BYTES", 10_000)
     with pytest.raises(decoder.TooLarge, match="MB"):
         decoder.payload(a_run(likelihood="gaussian"), Z)
+
+
+def test_frames_of_large_images_keep_every_second_pixel() -> None:
+    run = a_run(Pixels((200, 180, 3), 256, dequantise=True), likelihood="gaussian", decoder_layers=(4,))
+    made, shown = frames(run, view(run, Z))
+    assert made["step"] == 2 and shown["row"]["shape"] == [100, 90, 3]
+    assert [latent["index"] for latent in shown["latents"]] == made["frames"]["latents"]
+    latent, z = made["frames"]["latents"][1], np.zeros((1, LATENT))
+    z[0, latent] = 1.25  # half way between two frames
+    script = "Object.values(asset(given[0]).decode(given[1])).map(v => v && Array.from(v))"
+    mean, sd, chances = in_node(script, "frames.js", [made, z[0].tolist()])
+    ends = np.tile(z, (2, 1))
+    ends[:, latent] = 1.0, 1.5
+    wanted = np.clip(decoder.decoded(run, ends).mean, 0, 255).mean(axis=0).reshape(200, 180, 3)
+    np.testing.assert_allclose(mean, wanted[::2, ::2].ravel(), atol=0.51)
+    assert len(sd) == len(mean) and chances is None
+    assert len(json.dumps(made)) < 4_000_000
 
 
 def test_operations_move_and_sum_like_jaxs() -> None:
@@ -180,8 +212,6 @@ def test_a_page_writes_cells_as_the_table_does() -> None:
     )
     scale = np.array([3.0, 3.0, 5.0, 1.0, 5.0, 1e6, 2.0, 9000.0, 9000.0, 9000.0])
     values = np.random.default_rng(2).normal(0.4, 1.0, size=(40, len(columns))) * scale
-    from vaefit.report.view import _column
-
     wanted = written(values, Schema(columns)).rows()
     script = "given[1].map(row => row.map((x, i) => asset.write(x, given[0][i])))"
     found = in_node(script, "cells.js", [[_column(column) for column in columns], values.tolist()])

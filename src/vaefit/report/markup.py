@@ -32,7 +32,7 @@ def visible(value: object) -> str:
 
 
 def as_json(value: Any) -> str:
-    """A value as JSON that may stand inside a script element; NaN and infinities become null.
+    r"""A value as JSON that may stand inside a script element; NaN and infinities become null.
 
     >>> print(as_json({"a": "<b>", "x": [1.0, float("nan")]}))
     {"a":"\\u003cb\\u003e","x":[1.0,null]}
