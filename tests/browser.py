@@ -40,7 +40,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def visit(browser: "Browser") -> Visit:
-    """`with visit(path) as page:` opens a file, and fails if it asks for anything else or reports an error."""
+    """`with visit(path) as page:` opens a file, and fails if it asks for more or reports an error."""
 
     @contextmanager
     def opened(where: Path | str, size: tuple[int, int] = DESKTOP, dark: bool = False) -> Iterator["Page"]:

@@ -1,4 +1,4 @@
-"""What a page's JavaScript decodes is what the model decodes, over every part; run in Node, without a browser."""
+"""What a page's JavaScript decodes is what the model decodes, over every part; run in Node."""
 
 import json
 from importlib import resources

@@ -15,7 +15,10 @@ FEWEST_NEIGHBOURS = 20
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """The principal plane of points: coordinates are (points - mean) @ axes; `share` is each axis's of variance."""
+    """The principal plane of points: coordinates are (points - mean) @ axes.
+
+    `share` is how much of the variance each axis has.
+    """
 
     mean: Float[np.ndarray, " latent"]
     axes: Float[np.ndarray, "latent 2"]

@@ -16,7 +16,7 @@ FEWEST_LATENTS = 4
 
 
 def frames(run: Run, view: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Frames for `VaefitFrames` of `assets/frames.js`, and the view with the latents and pixels that have some.
+    """Frames for `VaefitFrames` of `assets/frames.js`, and the view of the latents and pixels they have.
 
     Images are stored in 256 levels, every pixel or every second, third ... of a row and column, so that at
     least four latents fit.

@@ -1,4 +1,4 @@
-"""The rows that the latent map shows: where they are, what they are called, how they look, what colours them."""
+"""The rows that the latent map shows: where they are, their names, their looks, what colours them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -105,11 +105,12 @@ def _columns(rows: tuple[Dataset, ...], names: list[str]) -> list[dict[str, Any]
 
 
 def _classes(name: str, found: list[str]) -> dict[str, Any]:
-    """Classes, the commonest first; all beyond the twelfth are one."""
+    """Classes by name; all beyond the twelve commonest are one."""
     classes, counts = np.unique(np.array(found, dtype=object), return_counts=True)
-    order = [str(classes[i]) for i in np.argsort(-counts, kind="stable")]
-    if len(order) > MOST_CLASSES:
-        order = [*order[: MOST_CLASSES - 1], f"{len(order) - MOST_CLASSES + 1} others"]
+    common = np.argsort(-counts, kind="stable")[: MOST_CLASSES - (len(classes) > MOST_CLASSES)]
+    order = [str(classes[i]) for i in np.sort(common)]
+    if len(order) < len(classes):
+        order.append(f"{len(classes) - len(order)} others")
     number = {label: i for i, label in enumerate(order)}
     return {"name": name, "classes": order, "of": [number.get(label, len(order) - 1) for label in found]}
 

@@ -1,4 +1,4 @@
-"""What the live decoder's controls and pictures are told of a run, whatever decodes: the page, or the model."""
+"""What the live decoder is told of a run, whoever decodes: the page, or the model itself."""
 
 from typing import Any
 

@@ -64,7 +64,7 @@
   // How far values are from one another, in the column's own units; days of dates.
   function writeSpread(sd, column) {
     if (column.type === "date") return `${number(sd, { decimals: sd < 10 ? 1 : 0, trim: false })} days`;
-    return number(sd, { decimals: null, convention: column.convention, ...(sd >= 1000 ? { decimals: 0 } : {}) });
+    return mark(String(Number(sd.toPrecision(3))), column.convention);
   }
 
   const VaefitCells = { write, writeSpread };

@@ -29,7 +29,7 @@ window.VaefitLive = (() => {
 
   // ---- pictures -----------------------------------------------------------------------------------------
 
-  function legend(low, high) {
+  function legend(low, high, unit) {
     const bar = make("canvas", { width: LEGEND, height: 1, class: "live-scale", "aria-hidden": "true" });
     const pixels = new ImageData(LEGEND, 1);
     for (let i = 0; i < LEGEND; i++) {
@@ -37,7 +37,7 @@ window.VaefitLive = (() => {
       pixels.data.set([grey, grey, grey, 255], 4 * i);
     }
     bar.getContext("2d").putImageData(pixels, 0, 0);
-    return make("span", { class: "live-legend" }, make("span", { text: low }), bar, make("span", { text: high }));
+    return make("span", { class: "live-legend" }, make("span", { text: low }), bar, make("span", { text: `${high} ${unit}` }));
   }
 
   const short = (x) => (Number.isInteger(x) ? String(x) : Number(x.toPrecision(3)).toString()).replace("-", "−");
@@ -48,7 +48,7 @@ window.VaefitLive = (() => {
     const context = canvas.getContext("2d");
     const pixels = new ImageData(width, height);
     const figure = make("figure", { class: "live-figure" }, canvas,
-      make("figcaption", {}, make("b", { text: title }), ` ${unit}`, legend(short(low), short(high))));
+      make("figcaption", {}, make("b", { text: title }), legend(short(low), short(high), unit)));
     // values: (height, width) or (height, width, channels), height by height.
     function draw(values) {
       const channels = values.length / (width * height), scale = 255 / (high - low || 1);
@@ -61,13 +61,13 @@ window.VaefitLive = (() => {
     return { figure, draw };
   }
 
-  function imageRow(row) {
+  function imageRow(row, sdTitle = "Predictive sd") {
     const [height, width, channels = 1] = row.shape;
     const mean = picture("Mean", "Mean of p(x|z) at the sliders", [height, width], row);
     const figures = [mean.figure];
     const top = row.sd_top;
     const sd = top === null ? null
-      : picture("Predictive sd", "Predictive standard deviation of p(x|z) at the sliders", [height, width], { low: 0, high: top || 1, unit: row.unit });
+      : picture(sdTitle, "Predictive standard deviation of p(x|z) at the sliders", [height, width], { low: 0, high: top || 1, unit: row.unit });
     if (sd) figures.push(sd.figure);
     else figures.push(make("p", { class: "note", text: "This likelihood has no predictive sd for a single latent vector." }));
     function draw(found) {
@@ -113,9 +113,8 @@ window.VaefitLive = (() => {
     const parts = column.levels.map((_, i) => make("i", { class: `live-part part-${i % 6}` }));
     const bar = make("div", { class: "live-chances", "aria-hidden": "true" }, ...parts);
     function draw(chances) {
-      let best = 0;
+      const best = likeliest(chances);
       chances.forEach((p, i) => {
-        if (p > chances[best]) best = i;
         parts[i].style.width = `${100 * p}%`;
         parts[i].title = `${column.levels[i]}: ${(100 * p).toFixed(1)} %`;
       });
@@ -125,7 +124,7 @@ window.VaefitLive = (() => {
     return { cells: [value, share, make("td", {}, bar)], draw };
   }
 
-  function tableRow(row, explained = true) {
+  function tableRow(row) {
     const body = make("tbody"), drawn = [];
     let first = 0; // of a column's chances among all
     row.columns.forEach((column, i) => {
@@ -140,7 +139,7 @@ window.VaefitLive = (() => {
     const heads = ["column", "value", "sd, or chance", ""].map((text, i) => make("th", { scope: "col", text, class: i === 1 || i === 2 ? "number" : null }));
     const table = make("table", { class: "live-row" }, make("thead", {}, make("tr", {}, ...heads)), body);
     const note = "A bar shows the mean and one predictive sd either way within the column's range, or the chance of each category.";
-    const element = make("div", {}, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Decoded row" }, table), ...(explained ? [make("p", { class: "note", text: note })] : []));
+    const element = make("div", {}, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Decoded row" }, table), make("p", { class: "note", text: note }));
     return { element, draw: (found) => drawn.forEach((draw) => draw(found)) };
   }
 
@@ -283,9 +282,22 @@ window.VaefitLive = (() => {
       onDrawn: (draw) => { drawing.push(draw); if (last) draw(last); }, row: view.row, settled: update, single: backend.single === true };
   }
 
+  // The cells of a decoded row as text: numbers as the table writes them, the likeliest category.
+  function cellTexts(row, { mean, chances }) {
+    let first = 0;
+    return row.columns.map((column, i) => {
+      if (!column.levels) return VaefitCells.write(mean[i], column);
+      const from = first;
+      first += column.levels.length;
+      return column.levels[likeliest(Array.from(chances).slice(from, first))];
+    });
+  }
+
+  const likeliest = (chances) => chances.reduce((best, p, i) => (p > chances[best] ? i : best), 0);
+
   // A smaller picture of what a controller shows, to stand elsewhere.
   function preview(live) {
-    const row = live.row.kind === "image" ? imageRow(live.row) : tableRow(live.row, false);
+    const row = imageRow(live.row, "Sd");
     live.onDrawn(row.draw);
     return row.element;
   }
@@ -296,7 +308,7 @@ window.VaefitLive = (() => {
     return { latentDim: decoder.latentDim, single: decoder.single, decode: async (z) => decoder.decode(z) };
   }
 
-  return { mount, preview, ofPage, make, filled };
+  return { mount, preview, cellTexts, ofPage, make, filled };
 })();
 
 {

@@ -20,6 +20,9 @@
   function latentMap(root, map, live) {
     const means = map.means ? floats(map.means) : null, n = map.names ? map.names.length : 0;
     let view = map.views[0], colour = map.colours ? map.colours[0] : null;
+    const decodes = live !== null && !live.single;
+    // Of a table's columns those whose cells are shown beside the map.
+    const heads = map.cells?.heads ?? (live?.row.columns ?? []).slice(0, 10).map((column) => column.name);
     let from = null, to = null, choosing = false, running = null, ready = null;
 
     // ---- places: {z, name, xy, row} ----
@@ -71,7 +74,7 @@
 
     const scale = (title) => ({
       title: { text: title, side: "top" }, orientation: "h", x: 0, xanchor: "left", y: 1.01, yanchor: "bottom",
-      len: 0.6, thickness: 10, outlinewidth: 0, tickfont: { size: 11 },
+      len: 0.6, thickness: 10, outlinewidth: 0, ypad: 0, tickfont: { size: 11 },
     });
 
     function numberTraces() {
@@ -155,15 +158,24 @@
       return found;
     }
 
-    function cellsOf(row) {
-      const lines = map.cells.heads.map((head, i) => make("tr", {}, make("th", { scope: "row", text: head }), make("td", { text: map.cells.rows[row][i] })));
-      return make("table", { class: "map-cells" }, make("tbody", {}, ...lines));
+    // A row's first cells; with what is decoded beside them where `decoded` asks for it.
+    function cellsOf(rows, decoded = false) {
+      const above = [...(rows.length > 1 ? ["A", "B"] : rows.map(() => "row")), ...(decoded ? ["decoded"] : [])];
+      const lines = heads.map((head, i) => make("tr", {}, make("th", { scope: "row", text: head }),
+        ...rows.map((row) => make("td", { text: map.cells.rows[row][i], title: map.cells.rows[row][i] })), ...(decoded ? [make("td", { class: "map-out" })] : [])));
+      const head = make("thead", {}, make("tr", {}, make("th", { scope: "col", text: "column" }), ...above.map((text) => make("th", { scope: "col", text }))));
+      return make("table", { class: "map-cells" }, ...(decoded || rows.length > 1 ? [head] : []), make("tbody", {}, ...lines));
+    }
+
+    function writeDecoded(found) {
+      const texts = window.VaefitLive.cellTexts(live.row, found);
+      table.querySelectorAll(".map-out").forEach((cell, i) => { cell.textContent = cell.title = texts[i]; });
     }
 
     function describe(row, side) {
       const facts = (map.colours ?? []).filter((c) => c.values ? c.values[row] !== null && c.unit : c.name === "label")
-        .map((c) => make("div", { class: "note", text: c.values ? `${c.name} ${Number(c.values[row].toPrecision(4))} ${c.unit.replace(" per datum", "")}` : `${c.name}: ${c.classes[c.of[row]]}` }));
-      const look = map.sheet ? [thumbnail(row, side)] : map.cells ? [cellsOf(row)] : [];
+        .map((c) => make("div", { class: "note", text: c.values ? `${c.name} ${Number(c.values[row].toPrecision(4)).toString().replace("-", "−")} ${c.unit.replace(" per datum", "")}` : `${c.name}: ${c.classes[c.of[row]]}` }));
+      const look = map.sheet ? [thumbnail(row, side)] : map.cells && side !== null ? [cellsOf([row])] : [];
       const name = map.names[row], last = name.slice(name.lastIndexOf("/") + 1) || name;
       return [make("div", { class: "map-name", text: last, title: name }), ...look, ...facts];
     }
@@ -207,10 +219,13 @@
 
     function tell() {
       const rows = [["A", from], ["B", to]].filter(([, place]) => place);
-      const two = rows.length > 1;
+      const two = rows.length > 1, size = heads.length ? null : two ? 72 : SIGHT;
       panel.replaceChildren(...(rows.length ? rows.map(([letter, place]) => make("div", { class: "map-chosen" },
         ...(two ? [make("b", { text: letter })] : []),
-        ...(place.row === null ? [make("div", { class: "map-name", text: `place ${place.name}` })] : describe(place.row, two ? 72 : SIGHT)))) : [hint]));
+        ...(place.row === null ? [make("div", { class: "map-name", text: `place ${place.name}` })] : describe(place.row, size)))) : [hint]));
+      const chosenRows = rows.filter(([, place]) => place.row !== null).map(([, place]) => place.row);
+      table.replaceChildren(...(heads.length && rows.length ? [cellsOf(chosenRows, decodes)] : []));
+      if (decodes && heads.length && live.shown()) writeDecoded(live.shown());
       morphButton.disabled = !from;
       morphButton.setAttribute("aria-pressed", String(choosing));
       morphButton.textContent = choosing ? "Now choose B" : "Morph to …";
@@ -278,6 +293,7 @@
     const frame = make("div", { class: "map-frame", tabindex: "0", role: "application", "aria-label": `Latent map. ${keys}`, onkeydown: key }, plot, tip);
     const hint = make("p", { class: "note", text: n ? "Choose a point: click it, or focus the map and use the arrow keys." : "Choose a place: click it, or focus the map and use the arrow keys." });
     const panel = make("div", { class: "map-panel", "aria-live": "polite" }, hint);
+    const table = make("div", { class: "map-table" });
     const slider = make("input", { type: "range", id: "map-morph", min: 0, max: 1, step: 0.01, value: 0, disabled: true, oninput: () => { stop(); setMorph(morphing()); mark(); } });
     const output = make("output", { for: "map-morph", text: "0.00" });
     const play = make("button", { type: "button", text: "Play", disabled: true, onclick: animate });
@@ -303,11 +319,11 @@
       if (to?.row != null) to = { ...placeOfRow(to.row) };
     }
 
-    const decodes = live && !live.single;
-    const preview = decodes ? window.VaefitLive.preview(live) : null;
     const morph = make("div", { class: "map-morph" }, morphButton, make("span", { class: "map-slide" }, make("label", { for: "map-morph", text: "A to B" }), slider, output), play);
-    const side = make("div", { class: "map-side" }, panel, ...(decodes ? [make("div", { class: "map-decoded" }, make("div", { class: "note", text: "Decoded" }), preview), morph] : []));
-    root.replaceChildren(tools, make("div", { class: "map" }, frame, side));
+    const pictures = decodes && live.row.kind === "image" ? [make("div", { class: "map-decoded" }, make("div", { class: "note", text: "Decoded" }), window.VaefitLive.preview(live))] : [];
+    const side = make("div", { class: "map-side" }, panel, table, ...pictures, ...(decodes ? [morph] : []));
+    if (decodes && heads.length) live.onDrawn(writeDecoded);
+    root.replaceChildren(tools, make("div", { class: `map${heads.length ? " of-cells" : ""}` }, frame, side));
     filled(slider, 0, 0);
     live?.onChange((_, what) => { if (what !== "map") { stop(); } mark(); });
     window.vaefit.near(root, redraw);

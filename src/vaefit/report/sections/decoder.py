@@ -58,8 +58,8 @@ def _frames_words(made: dict[str, Any], why: CannotLower) -> str:
         f"is too large to embed ({why})" if isinstance(why, TooLarge) else f"cannot run in a page ({why})"
     )
     step = made["step"]
-    pixels = "" if step == 1 else f", every {step}. pixel of a row and column"
+    pixels = "" if step == 1 else f", one pixel of {step} x {step}"
     return (
-        f"This run's decoder {reason}. These are traversals computed beforehand{pixels}: one latent moves, the "
-        "others stay at the prior's mean. `vaefit explore` decodes live, whatever the size."
+        f"This run's decoder {reason}. These are traversals computed beforehand{pixels}: one latent moves, "
+        "the others stay at the prior's mean. `vaefit explore` decodes live, whatever the size."
     )

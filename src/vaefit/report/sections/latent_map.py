@@ -23,7 +23,7 @@ def section(facts: Facts) -> Section | None:
     if facts.latents is None:
         return None
     if not facts.with_data:
-        return _section(_density(facts), _density_words(facts))
+        return _section(_density(facts), _density_words())
     points = Points.of(facts)
     assert points is not None
     plane, near = Plane.of(points.means), _neighbours(facts, points)
@@ -93,11 +93,11 @@ def _cells(rows: int) -> int:
     return int(np.clip(np.sqrt(rows) / 2, FEWEST_CELLS, MOST_CELLS))
 
 
-def _density_words(facts: Facts) -> str:
+def _density_words() -> str:
     return (
         "Where posterior means of rows are, in the plane of their first two principal components: "
-        f"rows in each cell, cells with fewer than {FEWEST_IN_CELL} left out. This page was made without data, so no "
-        "single row is shown. Choose a place to decode it; a second one to morph between the two."
+        f"rows in each cell, cells with fewer than {FEWEST_IN_CELL} left out. This page was made without "
+        "data, so no single row is shown. Choose a place to decode it; a second one to morph between the two."
     )
 
 
@@ -107,7 +107,8 @@ def _words(points: Points, near: Neighbours | None) -> str:
         "" if near is None else f" {near.name}{some}, keeps neighbours together; its distances have no unit."
     )
     return (
-        f"Posterior means of {len(points.names):,} rows, evenly spread over those there are. PCA shows the plane in "
-        f"which they vary most, in prior sds.{other} Point at a row to see it, choose it to decode it, and choose a "
-        "second one with Shift (or after Morph) to morph between the two. The ring is what the decoder shows."
+        f"Posterior means of {len(points.names):,} rows, evenly spread over those there are. PCA shows the "
+        f"plane in which they vary most, in prior sds.{other} Point at a row to see it, choose it to decode "
+        "it, and choose a second one with Shift (or after Morph) to morph between the two. The ring is what "
+        "the decoder shows."
     )

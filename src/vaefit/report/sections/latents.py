@@ -162,15 +162,16 @@ def _calibration(facts: Facts) -> str:
             n for n in (facts.evaluation.notices if facts.evaluation else ()) if "predictive intervals" in n
         ]
         return heading + paragraph(f"{why[0][0].upper()}{why[0][1:]}." if why else "There are no intervals.")
+    assert facts.use is not None
     levels = {float(name.rstrip("%")) / 100: share for name, share in found.items()}
-    told = f"Of {facts.about}, {_held(levels)}. {_verdict(levels, 'The likelihood')}"
+    told = f"Of {facts.about}, {_held(levels)}. {_verdict(levels, facts.use.rows, 'The likelihood')}"
     return heading + paragraph(told) + _diagonal(levels)
 
 
 def _of_hidden_cells(facts: Facts, found: HiddenCells) -> str:
     told = f"A fifth of the cells of {facts.about} was hidden and drawn from p(hidden | the rest)."
     if found.inside is not None:
-        told += f" Of {found.numbers:,} numbers, {_held(found.inside)}. {_verdict(found.inside, 'The model')}"
+        told += f" Of {found.numbers:,} numbers, {_held(found.inside)}. {_verdict(found.inside, found.numbers, 'The model')}"
     if found.right is not None:
         told += (
             f" Of {found.categories:,} categories the model's guess is right in {found.right:.1%}, and it "
@@ -183,10 +184,12 @@ def _held(levels: dict[float, float]) -> str:
     return "; ".join(f"{level:.0%} intervals hold {share:.1%}" for level, share in levels.items())
 
 
-def _verdict(levels: dict[float, float], who: str) -> str:
-    """Whether the intervals are too narrow or too wide, by the level that is off most."""
-    off = max((share - level for level, share in levels.items()), key=abs)
-    if abs(off) < CLOSE:
+def _verdict(levels: dict[float, float], count: int, who: str) -> str:
+    """Whether intervals are too narrow or too wide, by more than chance does to so many independent values."""
+    chance = {level: 2 * np.sqrt(level * (1 - level) / count) for level in levels}
+    beyond = [s - level for level, s in levels.items() if abs(s - level) > max(CLOSE, chance[level])]
+    off = max(beyond, key=abs, default=0.0)
+    if not off:
         return f"{who} is about as sure of itself as it may be."
     claims = "is too sure of itself: it claims less" if off < 0 else "claims more"
     return f"{who} {claims} spread than the rows have."
