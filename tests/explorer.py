@@ -40,6 +40,7 @@ def opened(run: Run, rows: object = None) -> Opened:
     """The page of a run, opened."""
     explorer = explorer_of(run, rows, Silent())
     page = explorer_page(explorer)
+    explorer.begin()
     guard = Guard(explorer.app(page.html(), page.assets()), PORT)
     client = TestClient(guard, base_url=BASE)
     assert client.get(guard.address).status_code == 200

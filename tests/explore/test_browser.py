@@ -57,6 +57,7 @@ def test_images_are_looked_at_and_latents_decoded(images: Opened, visit: Visit, 
         tab.evaluate("vaefit.map.choose(3)")
         tab.get_by_role("button", name="Look at the chosen row").click()
         until(tab, "document.querySelector('#look-status').textContent === vaefit.map.chosen().from.name")
+        assert images.explorer.points is not None
         found, expected = shown(tab)["z"], images.explorer.points.means[3]
         np.testing.assert_allclose(found, expected, atol=1e-5)
 

@@ -5,7 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 from vaefit.cli.main import run
 from vaefit.explore.guard import HOST
@@ -34,11 +36,17 @@ def test_the_command_serves_and_closes(run_of_images):
         # Nothing listens on other addresses of this machine.
         with socket.socket() as other:
             assert other.connect_ex(("127.0.0.2", told["port"])) != 0
+        # While a request waits for its answer.
+        asking = urllib.request.Request(f"http://{HOST}:{told['port']}/api/look/known/0", method="POST")
+        pool = ThreadPoolExecutor(4)
+        asked = [pool.submit(browser.open, asking, timeout=20) for _ in range(4)]
+        time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     finally:
         process.kill()
     assert (process.returncode, out, err) == (0, "", "")
+    assert all(one.exception() is None or isinstance(one.exception(), OSError) for one in asked)
 
 
 def test_a_port_in_use_is_one_line(run_of_images, capsys):

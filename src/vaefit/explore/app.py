@@ -50,6 +50,11 @@ class Explorer:
         self.run, self.known, self.facts, self.numbers = facts.run, known, facts, numbers
         self.points, self.worker = Points.of(facts), worker
 
+    def begin(self) -> None:
+        """Score the known rows, while nobody asks for anything."""
+        if self.known is not None:
+            self.worker.in_pieces(self.known.pieces())
+
     def app(self, page: str, assets: dict[str, Response]) -> Starlette:
         """The app; `assets` are the page's scripts and styles, by name."""
 

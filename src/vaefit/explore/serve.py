@@ -31,11 +31,12 @@ def explore(
     listening: socket | None = None,
     told: Callable[[str], None] = print,
     display: Display | None = None,
-) -> None:
+) -> bool:
     """Serve a run's page on 127.0.0.1, about `rows` or its own, until Ctrl-C or SIGTERM.
 
     `told` gets the address, which lets in whoever opens it first; `listening` is a socket of `bound`, where
-    there is one already.
+    there is one already. Gives whether all has ended: False where a computation is still under way, which
+    ends by itself.
 
     Raises:
         SettingsError: the port is in use.
@@ -47,8 +48,9 @@ def explore(
         page = explorer_page(explorer)
         guard = Guard(explorer.app(page.html(), page.assets()), listening.getsockname()[1])
         told(guard.address)
-        Server(guard).run([listening])
-        explorer.worker.stop()
+        explorer.begin()
+        Server(guard, explorer.worker.dismiss).run([listening])
+        return explorer.worker.stop()
     finally:
         listening.close()
 
@@ -88,9 +90,7 @@ def explorer_of(run: Run, rows: object, display: Display) -> Explorer:
         known = None
     if facts.held_out is None and train is not None and facts.rows is not None:
         shown = train[spread(len(train), facts.rows.n)]
-    worker = Worker()
-    worker.in_pieces(iter(()) if known is None else known.pieces())
-    return Explorer(known, facts, shown, worker)
+    return Explorer(known, facts, shown, Worker())
 
 
 def _numbers(there: Rows | None, kept: Dataset | None) -> Int[np.ndarray, " rows"] | None:

@@ -8,7 +8,8 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -43,9 +44,10 @@ def bound(port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn with signals that end it without ending the program."""
+    """uvicorn with signals that end it without ending the program; `closing` is called when one comes."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, closing: Callable[[], None] = lambda: None) -> None:
+        self._closing = closing
         super().__init__(
             uvicorn.Config(
                 app,
@@ -69,6 +71,11 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Close, and let no request wait for its answer."""
+        self._closing()
+        super().handle_exit(sig, frame)
 
 
 def open_browser(address: str) -> None:

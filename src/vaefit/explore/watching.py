@@ -125,7 +125,6 @@ class Watch:
             target=self._picture,
             args=(self._news.at, jax.device_get(params), static),
             name="vaefit-picture",
-            daemon=True,
         )
         self._drawing.start()
 

@@ -1,13 +1,15 @@
 """One thread for all that computes, so that the server itself never waits for a model."""
 
 import asyncio
+import contextlib
 import itertools
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from enum import IntEnum
+from functools import partial
 from typing import Any, TypeVar
 
 from vaefit.explore.refusal import Refused
@@ -29,6 +31,17 @@ class Urgency(IntEnum):
     WAITING = 3  # nobody does
 
 
+def _done(future: "Future[T]", job: Callable[..., T], *arguments: Any) -> None:
+    # Whoever asked may have gone away, before or meanwhile.
+    if not future.set_running_or_notify_cancel():
+        return
+    with contextlib.suppress(InvalidStateError):
+        try:
+            future.set_result(job(*arguments))
+        except Exception as problem:
+            future.set_exception(problem)
+
+
 class Worker:
     """Does one job after the other, the more urgent ones first, those alike in the order they came."""
 
@@ -36,6 +49,7 @@ class Worker:
         self._jobs: queue.PriorityQueue[tuple[int, int, Callable[[], None]]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._stopped = threading.Event()
+        self._asked: set[Future[Any]] = set()
         # A daemon: a long computation does not keep the program from ending.
         self._thread = threading.Thread(target=self._work, name="vaefit-model", daemon=True)
         self._thread.start()
@@ -49,16 +63,11 @@ class Worker:
         if self._jobs.qsize() >= MOST_WAITING:
             raise Refused("too many requests wait already; try again in a moment", 503)
         future: Future[T] = Future()
-
-        def run() -> None:
-            # Whoever asked may have gone away.
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(job(*arguments))
-                except BaseException as problem:
-                    future.set_exception(problem)
-
-        self._put(urgency, run)
+        self._put(urgency, partial(_done, future, job, *arguments))
+        self._asked.add(future)
+        future.add_done_callback(self._asked.discard)
+        if self._stopped.is_set():
+            self.dismiss()
         return await asyncio.wrap_future(future)
 
     def in_pieces(self, pieces: Iterator[object]) -> None:
@@ -70,11 +79,19 @@ class Worker:
 
         self._put(Urgency.WAITING, run)
 
-    def stop(self) -> None:
-        """Begin no more jobs, and wait a moment for the one under way."""
+    def dismiss(self) -> None:
+        """Begin no more jobs, and let nobody wait for one."""
         self._stopped.set()
+        for future in list(self._asked):
+            with contextlib.suppress(InvalidStateError):
+                future.set_exception(Refused("vaefit is closing", 503))
+
+    def stop(self) -> bool:
+        """Begin no more jobs, and wait a moment for the one under way; whether it has ended."""
+        self.dismiss()
         self._put(Urgency.STOP, lambda: None)
         self._thread.join(SECONDS_TO_STOP)
+        return not self._thread.is_alive()
 
     def _put(self, urgency: Urgency, run: Callable[[], None]) -> None:
         self._jobs.put((urgency, next(self._numbers), run))

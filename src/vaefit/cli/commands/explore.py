@@ -1,5 +1,7 @@
 """`vaefit explore`: a run's page on this machine, where the model itself answers."""
 
+import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -54,5 +56,9 @@ def explore(
         if browser:
             open_browser(address)
 
-    serve.explore(fitted, dataset, listening=listening, told=told, display=screen)
+    ended = serve.explore(fitted, dataset, listening=listening, told=told, display=screen)
     screen.notice("closed")
+    if not ended:
+        # Python's own end would pull the ground from under a computation that nobody waits for.
+        sys.stdout.flush()
+        os._exit(0)
