@@ -78,23 +78,26 @@ def _neighbours(holed: np.ndarray, _: int) -> np.ndarray:
     return KNNImputer(n_neighbors=10).fit_transform(holed)
 
 
-def _iterative(holed: np.ndarray, seed: int) -> np.ndarray:
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-    from sklearn.impute import IterativeImputer
-
-    return IterativeImputer(max_iter=20, random_state=seed).fit_transform(holed)
+def _ridge(holed: np.ndarray, seed: int) -> np.ndarray:
+    return _iterated(holed, seed, None, 20)
 
 
 def _forest(holed: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.ensemble import RandomForestRegressor
+
+    forest = RandomForestRegressor(n_estimators=50, max_features="sqrt", random_state=seed)
+    return _iterated(holed, seed, forest, 10)
+
+
+def _iterated(holed: np.ndarray, seed: int, of_column: object, rounds: int) -> np.ndarray:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401
     from sklearn.impute import IterativeImputer
 
-    forest = RandomForestRegressor(n_estimators=50, max_features="sqrt", random_state=seed)
     with warnings.catch_warnings():
-        # It says that it has not converged: forests never agree to its tolerance.
-        warnings.simplefilter("ignore")
-        return IterativeImputer(forest, max_iter=10, random_state=seed).fit_transform(holed)
+        # Half of the cells missing, rounds go on changing something.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return IterativeImputer(of_column, max_iter=rounds, random_state=seed).fit_transform(holed)
 
 
 METHODS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
@@ -102,6 +105,6 @@ METHODS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "vaefit, recipe mattei-frellsen-2019-miwae": _vaefit(recipe="mattei-frellsen-2019-miwae"),
     "mean": _mean,
     "kNN": _neighbours,
-    "iterative ridge": _iterative,
+    "iterative ridge": _ridge,
     "iterative forest": _forest,
 }

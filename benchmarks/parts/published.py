@@ -106,7 +106,8 @@ def measure(case: Case, split: Split, asked: argparse.Namespace) -> dict[str, st
         "paper": f"{case.paper} {case.unit}",
         "how": f"{len(trained)} epochs in {minutes:.1f} min; {len(split.test)} rows, {asked.samples} samples "
         f"(from {asked.samples // 4}: {growth / scale:+.2g})",
-        **results.about([fitted.settings.seed]),
+        "seed": str(fitted.settings.seed),
+        **results.made(),
     }
 
 

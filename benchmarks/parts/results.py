@@ -19,9 +19,13 @@ Line = dict[str, str]
 
 
 def about(seeds: Iterable[int]) -> Line:
-    """What every line says of its run."""
+    """What every line says of its run over some seeds."""
+    return {"seeds": ", ".join(map(str, seeds)), **made()}
+
+
+def made() -> Line:
+    """When, where and how a line was made."""
     return {
-        "seeds": ", ".join(map(str, seeds)),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
         "command": f"`{shlex.join(['benchmarks/quality.py', *sys.argv[1:]])}`",

@@ -201,6 +201,8 @@ def test_frames_and_arrays():
     assert Dataset.from_table([["x", "y"], [1, "a"], [2, "b"]], header=True).columns == ("x", "y")
     exact = RNG.normal(size=(50, 3))
     np.testing.assert_array_equal(Dataset.from_table(exact).values, exact)
+    still = np.column_stack([exact, np.full(50, np.pi)])
+    np.testing.assert_array_equal(Dataset.from_table(still).values, still)
     # An array's numbers stay numbers, so that values unseen in fitting are welcome; files are guessed at.
     few = RNG.integers(0, 3, size=(50, 1)).astype(float)
     assert [column.type for column in schema_of(Dataset.from_table(few))] == ["real"]

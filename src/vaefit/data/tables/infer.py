@@ -81,7 +81,7 @@ def _of_several(column: Column) -> Column:
     """The column, or a constant one where its cells are one level, such as 1 and 1.0."""
     if column.type not in CODED or len(column.categories) > 1:
         return column
-    return replace(column, type="constant", constant=column.categories[0], categories=())
+    return replace(column, type="constant", constant="".join(column.categories), categories=())
 
 
 def _of_words(table: Table, text: pl.Series, column: Column) -> Column:

@@ -144,7 +144,7 @@ def grid(values: np.ndarray, decimals: int | None) -> float:
     levels = np.unique(values)
     if (levels == np.floor(levels)).all():
         return 1.0
-    if 2 * len(levels) >= len(values):
+    if 2 * len(levels) >= len(values) or len(levels) == 1:
         return 0.0
     if decimals is not None and decimals <= MOST_DECIMALS and np.abs(levels).max() * 10.0**decimals < EXACT:
         scaled = np.round(levels * 10.0**decimals)
