@@ -21,7 +21,7 @@ figures: install
 	PYTHONPATH=. $(BIN)/python docs/figures.py
 
 test: install
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: install
 	$(BIN)/ruff check .

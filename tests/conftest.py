@@ -1,21 +1,19 @@
 """Shape annotations are executed in all tests; the compilation cache keeps repeated runs fast."""
 
-import os
+# isort: off
+import environment  # noqa: F401  before NumPy
+# isort: on
+
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
+from threadpoolctl import threadpool_limits
 
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# Small models: compiling costs more than running, so XLA is told not to optimise, and to write plain loops.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
-    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
-)
+# Where a plugin of pytest imported NumPy before.
+threadpool_limits(1)
 
 # Before anything of the package is imported.
 install_import_hook("vaefit", "checked.checked")

@@ -106,12 +106,23 @@ def test_a_sigmoid_mean_has_the_slope_of_the_linear_model():
 def test_parts_without_a_linear_model_have_no_such_start(other):
     settings = Settings.of(**{"latent_dim": 2, "likelihood": "gaussian", **other})
     assert at_linear_model(build_model(settings, DIM, jax.random.key(0)), rows()) is None
-    assert fit(rows(60), epochs=1, **{"latent_dim": 2, "samples": 2, **other}).summary["epochs"] == 1
+    assert (
+        fit(
+            rows(60),
+            epochs=1,
+            encoder_layers=(8,),
+            decoder_layers=(8,),
+            **{"latent_dim": 2, "samples": 2, **other},
+        ).summary["epochs"]
+        == 1
+    )
 
 
 def test_the_kept_model_is_not_below_ppca_on_the_validation_rows(tmp_path):
     x = rows(300).astype(np.float64)
-    fitted = fit(x, latent_dim=2, epochs=3, learning_rate=0.05, seed=3)
+    fitted = fit(
+        x, latent_dim=2, epochs=3, learning_rate=0.05, seed=3, encoder_layers=(8,), decoder_layers=(8,)
+    )
     first = fitted.history[0]["validation"]["elbo"]
     assert fitted.summary["validation"]["elbo"] >= first - 1e-6
 
@@ -158,7 +169,16 @@ def test_mirror_is_refused_for_tables():
 
 
 def test_a_run_of_format_1_still_loads(tmp_path):
-    fitted = fit(rows(80), out=tmp_path / "run", latent_dim=2, epochs=1, linear_path=False, start="data")
+    fitted = fit(
+        rows(80),
+        out=tmp_path / "run",
+        latent_dim=2,
+        epochs=1,
+        encoder_layers=(8,),
+        decoder_layers=(8,),
+        linear_path=False,
+        start="data",
+    )
     path = tmp_path / "run" / "settings.toml"
     lines = [
         "format = 1" if line.startswith("format") else line

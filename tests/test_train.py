@@ -208,12 +208,12 @@ def test_the_short_last_batch_is_trained_on_like_any_other() -> None:
     counts = (jnp.arange(50) < 30).astype(jnp.float32)
     training = trainer(kl="analytic", mean_l1=0.1, sigma="fixed", start="random")
     key = jax.random.key(0)
-    params = training.state.params
-    with_padding, sums = training.program.loss(params, padded, counts, jnp.zeros(()), key)
-    other, _ = training.program.loss(params, x, counts, jnp.zeros(()), key)
+    params, loss = training.state.params, jax.jit(training.program.loss)
+    with_padding, sums = loss(params, padded, counts, jnp.zeros(()), key)
+    other, _ = loss(params, x, counts, jnp.zeros(()), key)
     assert float(with_padding) == pytest.approx(float(other), rel=1e-6)
     assert float(sums.rows) == 30
-    full, _ = training.program.loss(params, x, jnp.ones(50), jnp.zeros(()), key)
+    full, _ = loss(params, x, jnp.ones(50), jnp.zeros(()), key)
     assert float(full) != pytest.approx(float(other), rel=1e-3)
 
 
@@ -262,7 +262,7 @@ def test_whole_weights_are_repeated_rows() -> None:
     model = eqx.tree_at(lambda m: m.encoder, training.model, still)
     params, key, epoch = eqx.filter(model, eqx.is_inexact_array), jax.random.key(0), jnp.zeros(())
     present, scaled = jnp.asarray(counts > 0, jnp.float32), jnp.asarray(counts / counts[counts > 0].mean())
-    loss = jax.value_and_grad(training.program.loss, has_aux=True)
+    loss = jax.jit(jax.value_and_grad(training.program.loss, has_aux=True))
     (value, sums), gradient = loss(params, jnp.asarray(x), present, epoch, key, scaled.astype(jnp.float32))
     again = jnp.asarray(x.repeat(counts, axis=0))
     (expected, many), slope = loss(params, again, jnp.ones(len(again)), epoch, key)
@@ -326,15 +326,20 @@ def test_beta_and_warm_up_weigh_the_rate() -> None:
     np.testing.assert_allclose(sampled, -terms.distortion - terms.sampled_rate, rtol=1e-6)
 
 
+@pytest.fixture(scope="module")
+def rated() -> tuple[VAE, np.ndarray, np.ndarray]:
+    """A model, rows, and the rate of each from all of them at once."""
+    model, x = trainer().model, rows(2 * BLOCK + 5)
+    rate = eqx.filter_jit(lambda x: model.terms(x, None, jax.random.key(0), 1).kl)(jnp.asarray(x))
+    return model, x, np.asarray(rate)
+
+
 @pytest.mark.parametrize("n", [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 5])
-def test_evaluation_takes_every_row_once(n: int) -> None:
-    model = trainer().model
-    evaluate = Evaluator(model, samples=2, seed=0)
-    x = rows(n)
-    per_row = evaluate.rows(model, x)
+def test_evaluation_takes_every_row_once(n: int, rated: tuple[VAE, np.ndarray, np.ndarray]) -> None:
+    model, x, rate = rated
+    per_row = Evaluator(model, samples=2, seed=0).rows(model, x[:n])
     assert per_row.shape == (n, 2)
-    rate = model.terms(jnp.asarray(x), None, jax.random.key(0), 1).kl
-    np.testing.assert_allclose(per_row[:, 0], rate, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(per_row[:, 0], rate[:n], rtol=1e-4, atol=1e-6)
 
 
 def test_evaluation_counts_the_jacobian() -> None:

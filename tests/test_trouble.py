@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from test_train import DIM, Recorder, rows, trainer, weights
-from vaefit import RunError, TrainingError, VaefitError, fit, load
+from vaefit import Run, RunError, TrainingError, VaefitError, fit, load
 from vaefit.fitting import resume
 from vaefit.train import RECOVERIES
 
@@ -109,10 +109,16 @@ def failing_writes(monkeypatch: pytest.MonkeyPatch, code: int, after: int) -> No
     monkeypatch.setattr(os, "fsync", fsync)
 
 
+@pytest.fixture(scope="module")
+def whole() -> Run:
+    """The run that nothing befell."""
+    return fit(table(), epochs=6, **SMALL)
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 @pytest.mark.parametrize("after", [5, 6, 7, 8, 9])
 def test_a_failing_write_leaves_the_previous_checkpoint_whole(
-    code: int, after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: int, after: int, whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, run = table(), tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -123,7 +129,6 @@ def test_a_failing_write_leaves_the_previous_checkpoint_whole(
     assert not list(run.rglob(".*safetensors*"))
     again = resume(run, x)
     assert again.summary["epochs"] == 6
-    whole = fit(x, epochs=6, **SMALL)
     for a, b in zip(jax.tree.leaves(again.model), jax.tree.leaves(whole.model), strict=True):
         assert np.array_equal(a, b)
 

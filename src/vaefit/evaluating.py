@@ -68,8 +68,9 @@ def evaluate(
         VaefitError: the rows cannot be read, or have another size or scale than those fitted.
 
     >>> from vaefit import fit
-    >>> x = np.random.default_rng(0).normal(size=(120, 3))
-    >>> found = evaluate(fit(x[:100], latent_dim=1, epochs=1), x[100:], samples=50, train=x[:100])
+    >>> x = np.random.default_rng(0).normal(size=(220, 4))
+    >>> run = fit(x[:200], latent_dim=2, epochs=2, encoder_layers=(8,), decoder_layers=(8,))
+    >>> found = evaluate(run, x[200:], samples=50, train=x[:200])
     >>> found.n, sorted(found.baselines)[:2]
     (20, ['factor-analysis', 'full-gaussian'])
     """

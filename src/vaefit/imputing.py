@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from vaefit.data import Transform, Variable, schema_of
+from vaefit.data import Variable, schema_of
+from vaefit.data.tables import within_seen
 from vaefit.display import Display, Silent
 from vaefit.errors import SettingsError
 from vaefit.evaluation import completions
@@ -71,12 +72,14 @@ def impute(
     x, values = run.inputs(dataset), dataset.values.astype(np.float64)
     missing, variables = np.isnan(values), run.transform.variables
     best, low, high = values.copy(), values.copy(), values.copy()
+    schema = schema_of(run.transform)
     completed = np.repeat(values[None], multiple, axis=0)
     some = np.flatnonzero(missing.any(axis=1))
     progress = partial(display.working, "imputing")
     for block, drawn in completions(run.model, x[some], draws=draws, seed=seed, progress=progress):
         at = some[block]
-        cells = _within(run.transform.inverse(drawn), run.transform)
+        cells = run.transform.inverse(drawn)
+        cells = cells if schema is None else within_seen(cells, schema)
         for table in range(multiple):
             completed[table, at] = np.where(missing[at], cells[table], values[at])
         for column in np.flatnonzero(missing[at].any(axis=0)):
@@ -85,17 +88,6 @@ def impute(
             found = _summary(there, variables[column], level)
             best[holes, column], low[holes, column], high[holes, column] = found
     return Imputation(best, low, high, completed, missing)
-
-
-def _within(
-    cells: Float[np.ndarray, "draws rows variables"], transform: Transform
-) -> Float[np.ndarray, "draws rows variables"]:
-    """Draws of numbers within what was seen in fitting: a mean must not follow one draw far out in a tail."""
-    schema = schema_of(transform)
-    if schema is None:
-        return cells
-    ends = [(-np.inf, np.inf) if c.categories else (c.low, c.high) for c in schema.modelled]
-    return np.clip(cells, *np.array(ends).T)
 
 
 def _summary(

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vaefit import data, generate
-from vaefit.data.tables import Column, Schema, decode, into_support, number_of
+from vaefit.data.tables import Column, Schema, decode, into_support, number_of, within_seen
 from vaefit.data.tables.column import CODED
 from vaefit.display import Display, Silent
 from vaefit.errors import DataError, SettingsError
@@ -176,10 +176,6 @@ def as_cells(
     drawn: Float[np.ndarray, "*batch variables"], schema: Schema
 ) -> Float[np.ndarray, "*batch variables"]:
     """Drawn numbers as a table's cells can be: within what was seen in fitting, on each column's grid."""
-    columns = schema.modelled
-    low, high = (np.array([getattr(column, end) for column in columns]) for end in ("low", "high"))
-    numbers = np.array([column.type not in CODED for column in columns])
-    # Tails of the families go on where the data never were: a table of people of 180 years helps nobody.
-    values = np.where(numbers, np.clip(drawn, low, high), drawn)
-    cells = [into_support(v, c) for v, c in zip(np.moveaxis(values, -1, 0), columns, strict=True)]
+    values = np.moveaxis(within_seen(drawn, schema), -1, 0)
+    cells = [into_support(v, c) for v, c in zip(values, schema.modelled, strict=True)]
     return np.stack(cells, axis=-1)

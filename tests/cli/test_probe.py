@@ -118,13 +118,3 @@ def test_mistakes_are_one_line(vaefit, table, monkeypatch, arguments, message):
     assert (said.code, said.out) == (2, "")
     assert len(said.err.splitlines()) == 1
     assert any(part in said.err for part in message.split("|")), said.err
-
-
-def test_a_run_fitted_with_its_labels_is_told_so(vaefit, small, tmp_path):
-    x = np.random.default_rng(0).normal(size=(40, 2)).round(3)
-    rows = [f"{a},{b},{int(a > 0)}" for a, b in x]
-    (tmp_path / "t.csv").write_text("\n".join(["a,b,kind", *rows]) + "\n")
-    assert vaefit("fit", tmp_path / "t.csv", "--out", tmp_path / "run", *small).code == 0
-    said = vaefit("probe", tmp_path / "run", tmp_path / "t.csv", "--labels", "kind", *FEW)
-    assert said.code == 0
-    assert "columns that are not there, missing in every row: kind" in said.err

@@ -54,6 +54,12 @@ def test_images_are_looked_at_and_latents_decoded(images: Opened, visit: Visit, 
         np.testing.assert_allclose(shown(tab)["z"], images.run.encode(digits[200:201])[0][0], rtol=1e-5)
         tab.locator(".neighbours button").first.click()
         until(tab, "document.querySelector('#look-result').textContent.includes('It is the same as row')")
+        tab.evaluate("vaefit.map.choose(3)")
+        tab.get_by_role("button", name="Look at the chosen row").click()
+        until(tab, "document.querySelector('#look-status').textContent === vaefit.map.chosen().from.name")
+        found, expected = shown(tab)["z"], images.explorer.points.means[3]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
         tab.reload()
         until(tab, "vaefit.live?.shown() != null && document.querySelector('#map .main-svg') !== null")
 
@@ -70,9 +76,7 @@ def test_a_row_is_pasted_on_a_phone(table: Opened, visit: Visit) -> None:
 
 def test_a_problem_is_told_and_leaves_the_page_as_it_was(table: Opened, visit: Visit) -> None:
     # Chromium reports the refused request itself.
-    refused = pytest.raises(
-        AssertionError, match="^\\['console: Failed to load resource: .* status of 422[^']*'\\]$"
-    )
+    refused = pytest.raises(AssertionError, match=r"^\['console: Failed to load .* status of 422[^']*'\]$")
     with refused, served(table) as address, visit(address) as tab:
         tab.get_by_role("button", name="Any row of the data").click()
         until(tab, "document.querySelector('#look-result table') !== null")

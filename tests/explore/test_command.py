@@ -24,6 +24,7 @@ def test_the_command_serves_and_closes(run_of_images):
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
+        assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         assert told["address"].startswith(f"http://{HOST}:{told['port']}/?token=")
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())

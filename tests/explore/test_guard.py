@@ -129,6 +129,7 @@ def test_the_page_names_no_other_address(images):
         "/api/rows/shown/-1",
         "/api/rows/shown/999",
         "/api/rows/other/0",
+        "/api/rows/map/999",
     ],
 )
 def test_path_tricks_find_nothing(images, path):

@@ -20,12 +20,13 @@ from vaefit.errors import VaefitError
 from vaefit.explore.decoding import checked, decode
 from vaefit.explore.dropped import Row, image_row
 from vaefit.explore.known import Known
-from vaefit.explore.looking import look, shown_row
+from vaefit.explore.looking import called, look, shown_row
 from vaefit.explore.pasted import pasted_row
 from vaefit.explore.refusal import Refused
 from vaefit.explore.worker import Urgency, Worker
 from vaefit.report import Facts
 from vaefit.report.markup import plain
+from vaefit.report.points import Points
 
 MEGABYTE = 2**20
 # Bytes of an upload: photographs are well below, and a row of text is far below.
@@ -47,7 +48,7 @@ class Explorer:
         worker: Worker,
     ) -> None:
         self.run, self.known, self.facts, self.numbers = facts.run, known, facts, numbers
-        self.worker = worker
+        self.points, self.worker = Points.of(facts), worker
 
     def app(self, page: str, assets: dict[str, Response]) -> Starlette:
         """The app; `assets` are the page's scripts and styles, by name."""
@@ -120,12 +121,15 @@ class Explorer:
 
     async def look_at(self, request: Request) -> Response:
         """The same of a row that is known already."""
-        rows, at, _ = self._place(request)
+        rows, at, number = self._place(request)
         row = Row(rows.take([at]))
-        return _answer(await self.worker(Urgency.ASKED, look, self.run, self.known, row))
+        found = await self.worker(Urgency.ASKED, look, self.run, self.known, row)
+        return _answer(found | {"name": called(rows, at, number)})
 
     def _place(self, request: Request) -> tuple[Dataset, int, int]:
         """Rows, the place in them that was asked for, and the number of that row in the data."""
+        if request.path_params["of"] == "map":
+            return self._point(request.path_params["row"])
         places = {"shown": (self.facts.rows, self.numbers)}
         if self.known is not None:
             places["known"] = (self.known.rows, self.known.numbers)
@@ -134,6 +138,15 @@ class Explorer:
         if rows is None or numbers is None or at >= rows.n:
             raise Refused(f"there is no row {at}", 404)
         return rows, at, int(numbers[at])
+
+    def _point(self, at: int) -> tuple[Dataset, int, int]:
+        """A point of the latent map, which has rows of several data sets one after the other."""
+        place = at
+        for rows in () if self.points is None else self.points.rows:
+            if place < rows.n:
+                return rows, place, at
+            place -= rows.n
+        raise Refused(f"there is no point {at}", 404)
 
 
 def application(routes: list[Route]) -> Starlette:

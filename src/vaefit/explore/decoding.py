@@ -32,8 +32,8 @@ def checked(run: Run, z: object) -> Float[np.ndarray, "rows latent"]:
         with np.errstate(over="ignore"):
             found = np.asarray(z, np.float32)
     except (TypeError, ValueError):
-        found = np.empty(())
-    if found.ndim != 2 or found.shape[1] != latent_dim or not 0 < len(found) <= MOST:
+        found = np.empty(0)
+    if found.ndim != 2 or found.shape[-1] != latent_dim or not 0 < len(found) <= MOST:
         raise Refused(f"expected 1 to {MOST} rows of {latent_dim} numbers to decode, found others")
     if not np.isfinite(found).all():
         raise Refused("expected finite numbers to decode, found others")

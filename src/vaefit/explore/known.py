@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -15,8 +17,10 @@ from vaefit.scoring import MOST_TRAINING_ROWS, log_likelihood, row_explained, se
 
 # Draws of q(z|x) a row, as in `vaefit score`.
 DRAWS = 500
-# Rows that the usual cost of a variable is the mean of; where cells are left out one by one, a few at a time.
-MOST_USUAL, FEW = 256, 4
+# Rows, at most, that the usual cost of a variable is the mean of.
+MOST_USUAL = 256
+# Products that one piece of scoring may take: a fraction of a second, in which a slider has to wait.
+PIECE = 2e9
 # Columns, at most, that are left out one by one: each takes as long as scoring a row.
 MOST_LEFT_OUT = 64
 
@@ -57,13 +61,14 @@ class Known:
         """Score the rows, a few at each step; in an order that makes the first ones a fair sample."""
         order = np.random.default_rng(0).permutation(spread(self.rows.n, MOST_TRAINING_ROWS))
         costs: list[Float[np.ndarray, "rows variables"]] = []
-        for start in range(0, len(order), ROWS):
-            at = order[start : start + ROWS]
-            self.scores[at] = score(self.run, self.rows.take(at), block=ROWS)[0]
+        block = _rows_at_once(self.run)
+        for start in range(0, len(order), block):
+            at = order[start : start + block]
+            self.scores[at] = score(self.run, self.rows.take(at), block=block)[0]
             self.scored[at] = True
             yield
-            few = at[:FEW] if leaves_out(self.run) else at
-            if len(costs) * len(few) < MOST_USUAL:
+            few = at[:1] if leaves_out(self.run) else at
+            if sum(map(len, costs)) < MOST_USUAL:
                 costs.append(cost(self.run, self.rows.take(few)))
                 self.usual = _mean_of_known(np.concatenate(costs))
                 yield
@@ -83,6 +88,12 @@ class Known:
         there = self.rows.values
         same = ((there == row.values) | (np.isnan(there) & np.isnan(row.values))).all(axis=1)
         return int(same.argmax()) if same.any() else None
+
+
+def _rows_at_once(run: Run) -> int:
+    """How many rows are scored in one piece: fewer for larger decoders."""
+    weights = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(run.model.decoder, eqx.is_array)))
+    return int(np.clip(PIECE / (DRAWS * weights), 1, ROWS))
 
 
 def _mean_of_known(costs: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, " variables"]:

@@ -54,13 +54,18 @@ def shown_row(run: Run, rows: Dataset, at: int, number: int) -> dict[str, Any]:
     one = rows.take([at])
     found: dict[str, Any] = {
         "row": at,
-        "name": rows.names[at] if rows.names else f"row {number + 1}",
+        "name": called(rows, at, number),
         "label": rows.labels[at] if rows.labels else None,
     }
     if run.image_size:
         values = one.values.astype(np.float32).reshape(1, *run.transform.shape)
         return found | {"picture": pictures(values, run.transform, values[0])[0]}
     return found | {"cells": texts(run, one.values)}
+
+
+def called(rows: Dataset, at: int, number: int) -> str:
+    """The name of a row, or its number in the data, from 1."""
+    return rows.names[at] if rows.names else f"row {number + 1}"
 
 
 def columns_of(run: Run) -> list[str]:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
 import numpy as np
@@ -50,14 +50,14 @@ class Served:
 def _asset(name: str) -> str:
     if name not in OWN:
         return asset(name)
-    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    return resources.files("vaefit.explore").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def explorer_page(explorer: Explorer) -> Served:
     """The page of a run."""
     facts = explorer.facts
     name = "run" if facts.run.folder is None else facts.run.folder.resolve().name
-    shown = [_look(explorer), latent_map.section(facts), _decoder(facts)]
+    shown = [_look(explorer), _map(facts), _decoder(facts)]
     return Served(
         Page(name, _subtitle(explorer), [section for section in shown if section is not None]),
         ("page.css", "live.css", "map.css", "explore.css"),
@@ -91,6 +91,15 @@ def _subtitle(explorer: Explorer) -> str:
     counted = zip(("training rows", "other rows"), facts.all_rows, strict=True)
     rows = ", ".join(f"{n:,} {what}" for what, n in counted if n)
     return paragraph(f"{rows or 'no rows at hand'}; {words}. Nothing leaves this machine.")
+
+
+def _map(facts: Facts) -> Section | None:
+    """The latent map; what is chosen there can be looked at."""
+    found = latent_map.section(facts)
+    if found is None:
+        return None
+    button = element("button", "Look at the chosen row", type="button", id="look-chosen", disabled="")
+    return replace(found, html=found.html + element("div", button, class_="actions"))
 
 
 def _look(explorer: Explorer) -> Section:

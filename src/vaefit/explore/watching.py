@@ -53,7 +53,7 @@ class Watch:
     ) -> None:
         self._display, self._fitted, self._model = display, fitted, model
         self._rows = rows.take(spread(rows.n, ROWS))
-        self._news = _News(list(history))
+        self._news = _News([dict(record) for record in history])
         self._drawing: threading.Thread | None = None
         self._next_picture = 0.0
         listening = bound(0)

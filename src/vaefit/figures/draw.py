@@ -42,7 +42,8 @@ def figure(
 
     >>> from vaefit import fit
     >>> import numpy as np
-    >>> run = fit(np.random.default_rng(0).normal(size=(200, 4)), latent_dim=2, epochs=2)
+    >>> x = np.random.default_rng(0).normal(size=(200, 4))
+    >>> run = fit(x, latent_dim=2, epochs=2, encoder_layers=(8,), decoder_layers=(8,))
     >>> figure(run, "curves", width="two").get_size_inches().tolist()
     [6.75, 3.71...]
     """

@@ -50,7 +50,7 @@ def probe(
     >>> import numpy as np
     >>> from vaefit import fit, probe
     >>> x = np.random.default_rng(0).normal(size=(200, 4))
-    >>> run = fit(x, latent_dim=2, epochs=1, encoder_layers=(8,), decoder_layers=(8,))
+    >>> run = fit(x, latent_dim=2, epochs=2, encoder_layers=(8,), decoder_layers=(8,))
     >>> found = probe(run, x, x[:, 0] > 0, per_class=(5, 20), draws=3)
     >>> found.score("raw", 20, "auc").mean > 0.9, found.classes
     (True, ('False', 'True'))

@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits
 
 # Variance of the Gaussian prior on each weight, for standardised features: scikit-learn's C.
 STRENGTHS = tuple(10.0**power for power in range(-4, 2))
@@ -18,6 +19,8 @@ FEW = 500  # labelled rows up to which all folds are run; beyond, the first one 
 TOLERANCE = 3e-4
 
 
+# On matrices of this size threads of BLAS wait for each other: ten times slower on two busy cores.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def fit_and_predict(
     x: Float[np.ndarray, "rows variables"],
     y: Int[np.ndarray, " rows"],

@@ -24,9 +24,9 @@ MOST_EVALUATED, MOST_TRAINING = 1000, 5000
 MOST_NUMBERS, FEWEST = 100_000_000, 100
 # Draws of q(z|x) a row for the log-likelihood; fewer where the page is made at the end of a fit.
 DRAWS, QUICK_DRAWS = 500, 100
-# Factor analysis (beside pPCA) and mixtures take longer than all the rest of a page.
+# Factor analysis and mixtures take longer than all the rest of a page where there are more numbers than this.
+MOST_FOR_ALL_BASELINES = 300_000
 QUICK_BASELINES = ("full-gaussian", "independent-bernoulli", "independent-gaussian", "ppca")
-BASELINES = (*QUICK_BASELINES, "bernoulli-mixture", "gaussian-mixture")
 # Typical rows, and as many best and worst ones: of images, and of tables, whose rows take more room.
 SHOWN, EXTREME = (8, 4), (3, 3)
 SAMPLES, TABLE_SAMPLES = 48, 2000
@@ -145,6 +145,14 @@ class Facts:
         """Draws of q(z|x) a row for the log-likelihood."""
         return QUICK_DRAWS if self.quick else DRAWS
 
+    @property
+    def all_baselines(self) -> bool:
+        """Whether no baseline is left out for the time it takes."""
+        typed = self.schema is not None
+        return typed or (
+            not self.quick and self.train is not None and self.train.values.size <= MOST_FOR_ALL_BASELINES
+        )
+
     @cached_property
     def evaluation(self) -> Evaluation | None:
         """All numbers on `rows`, with baselines fitted to `train`; None where there are no rows."""
@@ -156,7 +164,7 @@ class Facts:
             samples=self.draws,
             seed=self.seed,
             train=self.train,
-            with_baselines=self.train is not None and (QUICK_BASELINES if self.quick else BASELINES),
+            with_baselines=self.train is not None and (self.all_baselines or QUICK_BASELINES),
             with_columns=not self.quick,
             with_samples=self.train is not None and not self.quick,
             display=self.display,

@@ -34,8 +34,8 @@ def visible(value: object) -> str:
 def as_json(value: Any) -> str:
     r"""A value as JSON that may stand inside a script element; NaN and infinities become null.
 
-    >>> as_json({"a": "</script><!--", "b": [1.0, float("nan")]})
-    '{"a":"\\u003c/script\\u003e\\u003c!--","b":[1.0,null]}'
+    >>> print(as_json({"a": "<b>", "x": [1.0, float("nan")]}))
+    {"a":"\\u003cb\\u003e","x":[1.0,null]}
     """
     written = json.dumps(plain(value), allow_nan=False, separators=(",", ":"))
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

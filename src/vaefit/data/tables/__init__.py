@@ -1,7 +1,7 @@
 """Tables with columns of many types: cells as text, what each column is, and the numbers they become."""
 
 from .cells import Cells
-from .coding import completed, decode, encode, into_support, number_of
+from .coding import completed, decode, encode, into_support, number_of, within_seen
 from .column import Column, ColumnType, Schema
 from .files import parse_text_table, read_binary_table, read_text_table, write_table
 from .infer import infer
@@ -30,5 +30,6 @@ __all__ = [
     "read_binary_table",
     "read_text_table",
     "recode",
+    "within_seen",
     "write_table",
 ]

@@ -147,6 +147,16 @@ def number_of(text: str, column: Column) -> float | None:
     return None if np.isnan(found) else found
 
 
+def within_seen(values: np.ndarray, schema: Schema) -> np.ndarray:
+    """Numbers (..., modelled columns) within what was seen in fitting; codes as they are.
+
+    Tails of the families go on where the data never were: a table of people of 180 years helps nobody, and a
+    mean of draws must not follow one that is far out.
+    """
+    ends = [(-np.inf, np.inf) if c.type in CODED else (c.low, c.high) for c in schema.modelled]
+    return np.clip(values, *np.array(ends).T)
+
+
 def into_support(values: np.ndarray, column: Column) -> np.ndarray:
     """The nearest values that the column can have: levels, whole numbers, on its grid, within its support."""
     if column.type in CODED:

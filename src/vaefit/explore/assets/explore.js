@@ -25,5 +25,16 @@
   const view = vaefit.data("live");
   const live = VaefitLive.mount(root, view, { latentDim: view.latents.length, decode });
   Object.assign(vaefit, { live, show: live.show });
+
+  // A row that is chosen on the map can be looked at, too.
+  const button = document.getElementById("look-chosen");
+  const chosen = () => { const { from, to } = vaefit.map?.chosen() ?? {}; return to ?? from ?? null; };
+  live.onChange(() => { if (button) button.disabled = chosen()?.row == null; });
+  button?.addEventListener("click", () => {
+    const { row, name } = chosen();
+    document.getElementById("look").scrollIntoView();
+    explorer.look(`/api/look/map/${row}`, { method: "POST" }, name);
+  });
+
   document.addEventListener("vaefit:latents", (event) => live.show(event.detail, "row"));
 })();

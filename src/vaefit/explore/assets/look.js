@@ -49,7 +49,7 @@
     status.textContent = `Looking at ${title} …`;
     try {
       const found = await ask(path, options);
-      if (mine === latest) show(found, title, () => look(path, options, title, again));
+      if (mine === latest) show(found, path.includes("/map/") ? title : found.name ?? title, () => look(path, options, title, again));
     } catch (problem) {
       if (mine === latest) complain(problem, again);
     }
@@ -117,9 +117,9 @@
     if (found.odd) shown.push(odd(found));
     const samples = found.samples.map((address, i) => make("img", { class: "pixels", src: address, alt: `output ${i + 1}` }));
     return [
-      make("div", { class: "strip" }, ...shown),
+      make("div", { class: "look-strip" }, ...shown),
       make("h3", {}, "Outputs for draws of its posterior"),
-      make("div", { class: "strip small" }, ...samples),
+      make("div", { class: "look-strip few" }, ...samples),
     ];
   }
 
@@ -232,7 +232,7 @@
   if (about.image) forImages(); else forRows();
   document.getElementById("any")?.addEventListener("click", () => {
     const row = Math.floor(Math.random() * about.rows);
-    look(`/api/look/shown/${row}`, { method: "POST" }, `row ${row + 1} of the ${about.about}`);
+    look(`/api/look/shown/${row}`, { method: "POST" }, `one of the ${about.about}`);
   });
 
   window.explorer = { ask, look };

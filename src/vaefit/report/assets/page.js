@@ -4,6 +4,7 @@ window.vaefit = (() => {
   const root = document.documentElement;
   const changed = [];
   const drawn = new Map();
+  const waiting = [];
   let unpacked = null;
   let printing = false;
 
@@ -104,14 +105,20 @@ window.vaefit = (() => {
     for (const tell of changed) tell();
   }
 
-  // Call once, when an element is less than a screen away.
+  // Call once, when an element is less than a screen away, or when the page has nothing else to do.
   function near(element, call) {
-    const observer = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
+    let called = false;
+    const once = () => {
+      if (called) return;
+      called = true;
       observer.disconnect();
       call();
-    }, { rootMargin: "100% 0px" });
+    };
+    const observer = new IntersectionObserver(
+      (entries) => { if (entries.some((entry) => entry.isIntersecting)) once(); }, { rootMargin: "100% 0px" },
+    );
     observer.observe(element);
+    waiting.push(once);
   }
 
   function drawOnce(element) {
@@ -126,28 +133,30 @@ window.vaefit = (() => {
 
   // What is near at once; all else while the page has nothing to do, so that it is there in print too.
   function drawAll() {
-    const plots = [...document.querySelectorAll(".plot")];
-    for (const plot of plots) near(plot, () => drawOnce(plot));
+    for (const plot of document.querySelectorAll(".plot")) near(plot, () => drawOnce(plot));
     const idle = window.requestIdleCallback ?? ((call) => setTimeout(call, 200));
     const next = () => {
-      const plot = plots.shift();
-      if (plot !== undefined) drawOnce(plot).then(() => idle(next));
+      const call = waiting.shift();
+      if (call === undefined) return;
+      call();
+      idle(next);
     };
     idle(next);
   }
 
   // CSS pixels between the margins of A4, in as many columns as the style sheet has for paper.
-  function widthOnPaper(element) {
-    if (element.closest(".plots") === null) return 680;
-    return element.closest(".plots.small") === null ? 330 : 215;
+  function sizeOnPaper(element) {
+    // The latent map is as high there as on a phone.
+    if (!element.classList.contains("plot")) return { width: 680, height: 380 };
+    if (element.closest(".plots") === null) return { width: 680 };
+    return { width: element.closest(".plots.small") === null ? 330 : 215 };
   }
 
   function print(begins) {
     if (begins === printing || window.Plotly === undefined) return;
     printing = begins;
-    for (const folded of document.querySelectorAll("details.print")) folded.open = begins;
     for (const [element, [spec]] of drawn) {
-      const size = begins ? { width: widthOnPaper(element) } : {};
+      const size = begins ? sizeOnPaper(element) : {};
       window.Plotly.react(element, themed(spec.data), themed({ ...layoutOf(spec.layout), ...size }), CONFIG);
     }
   }

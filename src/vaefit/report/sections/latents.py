@@ -171,7 +171,8 @@ def _calibration(facts: Facts) -> str:
 def _of_hidden_cells(facts: Facts, found: HiddenCells) -> str:
     told = f"A fifth of the cells of {facts.about} was hidden and drawn from p(hidden | the rest)."
     if found.inside is not None:
-        told += f" Of {found.numbers:,} numbers, {_held(found.inside)}. {_verdict(found.inside, found.numbers, 'The model')}"
+        verdict = _verdict(found.inside, found.numbers, "The model")
+        told += f" Of {found.numbers:,} numbers, {_held(found.inside)}. {verdict}"
     if found.right is not None:
         told += (
             f" Of {found.categories:,} categories the model's guess is right in {found.right:.1%}, and it "
@@ -185,7 +186,7 @@ def _held(levels: dict[float, float]) -> str:
 
 
 def _verdict(levels: dict[float, float], count: int, who: str) -> str:
-    """Whether intervals are too narrow or too wide, by more than chance does to so many independent values."""
+    """Whether intervals are too narrow or too wide, beyond what chance does to so many values."""
     chance = {level: 2 * np.sqrt(level * (1 - level) / count) for level in levels}
     beyond = [s - level for level, s in levels.items() if abs(s - level) > max(CLOSE, chance[level])]
     off = max(beyond, key=abs, default=0.0)

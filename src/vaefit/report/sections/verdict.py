@@ -125,8 +125,9 @@ def _table(facts: Facts, found: Evaluation) -> str:
         for name, score in shown.items()
     ]
     caption = f"The model among densities without a network, on the same {found.n:,} rows, best first"
-    fewer = facts.quick or "factor-analysis" not in found.baselines
-    more = "More draws and more baselines: vaefit evaluate." if fewer else ""
+    more = (
+        "" if facts.all_baselines else "More baselines, which take longer, and more draws: vaefit evaluate."
+    )
     return table(heads, lines, caption=caption, marked=list(shown).index(MODEL)) + _notes(facts, found, more)
 
 
