@@ -98,17 +98,18 @@ def _columns(rows: tuple[Dataset, ...], names: list[str]) -> list[dict[str, Any]
     for column, cells in zip(first.schema.modelled, values.T, strict=False):
         if column.type in CODED:
             levels = ["missing" if np.isnan(code) else column.categories[int(code)] for code in cells]
-            found.append(_classes(column.name, levels))
+            found.append(_classes(column.name, levels, column.categories))
         else:
             found.append(_numbers(column.name, cells, "days since 1970" if column.type == "date" else ""))
     return found
 
 
-def _classes(name: str, found: list[str]) -> dict[str, Any]:
-    """Classes by name; all beyond the twelve commonest are one."""
+def _classes(name: str, found: list[str], order_of: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Classes in their own order or by name; all beyond the twelve commonest are one."""
     classes, counts = np.unique(np.array(found, dtype=object), return_counts=True)
     common = np.argsort(-counts, kind="stable")[: MOST_CLASSES - (len(classes) > MOST_CLASSES)]
-    order = [str(classes[i]) for i in np.sort(common)]
+    kept = [str(classes[i]) for i in np.sort(common)]
+    order = [c for c in order_of if c in kept] + [c for c in kept if c not in order_of]
     if len(order) < len(classes):
         order.append(f"{len(classes) - len(order)} others")
     number = {label: i for i, label in enumerate(order)}
