@@ -43,13 +43,28 @@ def _table(content: bytes, names: Sequence[str]) -> Table:
     if text[:1] in (b"{", b"["):
         return _from_json(text)
     table = parse_text_table(content, SOURCE, header=False)
-    first = [cell or "" for cell in table.cells.row(0)]
-    known = sum(one_line(cell) in names for cell in first)
-    if known == 0 or known < len(first) / 2:
+    if not _heads(table, names):
         return table
     if table.n == 1:
         raise Refused("expected a row below the names of its columns, found the names alone")
     return parse_text_table(content, SOURCE, header=True)
+
+
+def _heads(table: Table, names: Sequence[str]) -> bool:
+    """Whether the first row has the names of columns: of those known, or no numbers where none are."""
+    first = [one_line(cell or "") for cell in table.cells.row(0)]
+    if not names:
+        return table.n > 1 and not any(map(_is_number, first))
+    known = sum(cell in names for cell in first)
+    return known > 0 and known >= len(first) / 2
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def _from_json(text: bytes) -> Table:
@@ -97,11 +112,12 @@ def _plain(run: Run, table: Table) -> Row:
     dim = run.transform.dim
     if len(table.names) != dim:
         raise Refused(_wrong_number(dim, len(table.names), ()))
-    numbers = Schema(tuple(Column(name, "real") for name in table.names))
-    row = recode(_rows(table), numbers)
+    names = [f"column {i + 1}" for i in range(dim)]
+    table = replace(table, cells=table.cells.rename(dict(zip(table.names, names, strict=True))))
+    row = recode(_rows(table), Schema(tuple(Column(name, "real") for name in names)))
     if not np.isfinite(row.values).all():
         at = int(np.flatnonzero(~np.isfinite(row.values[0]))[0])
-        raise DataError(f"{SOURCE}: expected a number in every cell, found none in cell {at + 1}")
+        raise DataError(f"{SOURCE}: expected a number in every cell, found none in {names[at]}")
     return Row(run.dataset(np.asarray(row.values)))
 
 
