@@ -39,7 +39,7 @@ def evidence(
     **settings: Any,
 ) -> Evidence:
     """A run that was never trained, as its settings start it."""
-    chosen = Settings.of(**{"likelihood": "gaussian", **SMALL, **settings})
+    chosen = Settings.of(**{"likelihood": "gaussian", "epochs": 100, **SMALL, **settings})
     dataset = Dataset.from_array(x)
     transform = data.choose_transform(dataset, dequantise=chosen.likelihood == "gaussian")
     inputs = transform.forward(dataset.values)

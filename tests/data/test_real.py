@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vaefit.data import choose_transform, read, split
+from vaefit.data.tables import Cells
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 real = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no data in {SHARED}")
@@ -68,10 +69,14 @@ def test_mnist_and_frey():
 def test_tables_of_numbers(name, shape):
     data = read(SHARED / "tables" / name)
     assert data.values.shape == shape
-    x = choose_transform(data).forward(data.values)
-    assert data.schema is not None
-    real = [column.type == "real" for column in data.schema.modelled]
-    np.testing.assert_allclose(x.std(0)[real], 1, rtol=1e-4)
+    transform = choose_transform(data)
+    assert isinstance(transform, Cells) and data.schema is not None
+    x = transform.forward(data.values)
+    for i, column in enumerate(data.schema.modelled):
+        # Values that stand out, such as zeros of what was not mixed in, do not scale the others.
+        plain = ~np.isin(data.values[:, i], transform.spikes[i])
+        if column.type == "real":
+            np.testing.assert_allclose(x[plain, i].std(), 1, rtol=1e-4)
 
 
 def test_importing_is_cheap():

@@ -66,7 +66,7 @@ def smoothed_log_density(
     >>> model = build_model(Settings.of(latent_dim=2, likelihood="gaussian"), dim=3, key=jax.random.key(0))
     >>> x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     >>> reference = reference_of(model, x, seed=0)
-    >>> near, far = smoothed_log_density(model, np.array([[0, 0, 0], [9, 9, 9]]), reference)
+    >>> near, far = smoothed_log_density(model, np.array([[0.0, 0, 0], [9, 9, 9]]), reference)
     >>> bool(near > far)
     True
     """

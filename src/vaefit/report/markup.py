@@ -35,7 +35,7 @@ def as_json(value: Any) -> str:
     r"""A value as JSON that may stand inside a script element; NaN and infinities become null.
 
     >>> print(as_json({"a": "<b>", "x": [1.0, float("nan")]}))
-    {"a":"\\u003cb\\u003e","x":[1.0,null]}
+    {"a":"\u003cb\u003e","x":[1.0,null]}
     """
     written = json.dumps(plain(value), allow_nan=False, separators=(",", ":"))
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
