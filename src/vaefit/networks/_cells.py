@@ -1,6 +1,9 @@
 """How a network is shown the cells of a table's row."""
 
+from functools import partial
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
@@ -54,6 +57,7 @@ def shown(
     return jnp.concatenate([_numbers(x, seen, variables), seen.astype(x.dtype)], axis=-1)
 
 
+@partial(jax.jit, static_argnames="variables")
 def shown_numbers(
     x: Float[Array, "rows variables"], variables: tuple[Variable, ...]
 ) -> Float[Array, "rows numbers"]:
