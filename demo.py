@@ -39,7 +39,8 @@ def main() -> None:
     vaefit("reconstruct", run, test, "--out", f"{DEMO}/reconstructions.png")
     vaefit("sample", run, "-n", "64", "--out", f"{DEMO}/samples.png")
     vaefit("encode", run, test, "--out", f"{DEMO}/latents.csv")
-    print(f"\nLook at {DEMO}/reconstructions.png and {DEMO}/samples.png; read {run}/README.md.")
+    print(f"\nOpen {run}/report.html in a browser; look at {DEMO}/reconstructions.png")
+    print(f"and {DEMO}/samples.png; read {run}/README.md.")
 
 
 if __name__ == "__main__":
