@@ -17,6 +17,8 @@ from vaefit.run import Run
 
 # Training rows, at most, that a row's score is held against.
 MOST_TRAINING_ROWS = 2000
+# As many of them say what a cell of each column usually costs.
+USUAL_ROWS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +27,22 @@ class Scores:
 
     `standard_error` is that of the importance-sampled estimate. `percentile` is the share of training rows
     that are less odd, in percent (None: they cannot be read). `explained` holds, for each cell,
-    -log p(cell | the row's other cells), nats; NaN where the cell is missing.
+    -log p(cell | the row's other cells), nats; NaN where the cell is missing. `usual` is its mean over
+    training rows, for each column (None: as for `percentile`).
     """
 
     score: Float[np.ndarray, " rows"]
     standard_error: Float[np.ndarray, " rows"]
     percentile: Float[np.ndarray, " rows"] | None
     explained: Float[np.ndarray, "rows variables"] | None
+    usual: Float[np.ndarray, " variables"] | None = None
+
+    @property
+    def excess(self) -> Float[np.ndarray, "rows variables"] | None:
+        """What each cell costs beyond what its column usually does, nats: of densities the unit drops out."""
+        if self.explained is None or self.usual is None:
+            return self.explained
+        return self.explained - self.usual
 
 
 def score(
@@ -72,7 +83,17 @@ def score(
     x = seen(run, dataset, seed)
     found, error = log_likelihood(run, x, draws, seed, progress=partial(display.working, "scoring"))
     explained = _explained(run, x, found, draws, seed, display) if explain else None
-    return Scores(-found, error, _percentiles(run, found, draws, seed, display), explained)
+    train = _training_rows(run, seed, display)
+    if train is None:
+        return Scores(-found, error, None, explained)
+    progress = partial(display.working, "training rows")
+    there = log_likelihood(run, train, draws, seed, progress=progress)[0]
+    usual = None
+    if explain:
+        some = spread(len(train), USUAL_ROWS)
+        parts = _explained(run, train[some], there[some], draws, seed, display)
+        usual = np.nansum(parts, axis=0) / np.maximum((~np.isnan(parts)).sum(axis=0), 1)
+    return Scores(-found, error, share_less_odd(found, there), explained, usual)
 
 
 def seen(run: Run, dataset: Dataset, seed: int) -> Float[np.ndarray, "rows variables"]:
@@ -95,18 +116,13 @@ def log_likelihood(
     return found.log_likelihood + run.transform.row_log_jacobian(x), error
 
 
-def _percentiles(
-    run: Run, found: np.ndarray, draws: int, seed: int, display: Display
-) -> Float[np.ndarray, " rows"] | None:
+def _training_rows(run: Run, seed: int, display: Display) -> Float[np.ndarray, "training variables"] | None:
     try:
         train = own_rows(run, display)[0]
     except VaefitError as problem:
         display.notice(f"no percentiles, as the run's training rows cannot be read: {problem}")
         return None
-    some = train.take(spread(train.n, MOST_TRAINING_ROWS))
-    progress = partial(display.working, "training rows")
-    there = log_likelihood(run, seen(run, some, seed), draws, seed, progress=progress)[0]
-    return share_less_odd(found, there)
+    return seen(run, train.take(spread(train.n, MOST_TRAINING_ROWS)), seed)
 
 
 def share_less_odd(

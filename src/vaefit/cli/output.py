@@ -178,10 +178,10 @@ def write_scores(dataset: Dataset, found: scoring.Scores, out: Path) -> dict[str
     columns |= {"score": found.score, "standard_error": found.standard_error}
     if found.percentile is not None:
         columns["percentile"] = found.percentile
-    if found.explained is not None:
+    if found.explained is not None and found.excess is not None:
         names = dataset.columns or [f"c{i}" for i in range(found.explained.shape[1])]
         parts = found.explained.T
-        columns["oddest"] = [names[i] for i in np.nanargmax(found.explained, axis=1)]
+        columns["oddest"] = [names[i] for i in np.nanargmax(found.excess, axis=1)]
         columns |= {f"score_{name}": part for name, part in zip(names, parts, strict=True)}
     frame = pl.DataFrame(columns)
     _write(out, frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet)
