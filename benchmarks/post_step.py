@@ -25,7 +25,8 @@ HERE = Path(__file__).parent
 ENCODER = [(361, 722), (722, 722), (722, 722), (722, 20)]
 DECODER = [(10, 722), (722, 722), (722, 361)]
 LATENT, SAMPLES, BATCH = 10, 10, 7
-STEPS, ROUNDS = 40, 9
+# About as many steps as training takes between two looks (half a second).
+STEPS, ROUNDS = 100, 9
 
 
 def floor(x: jax.Array) -> Callable[[], None]:
