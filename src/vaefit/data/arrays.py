@@ -40,7 +40,7 @@ def as_rows(
     (4, 3)
     """
     values = _array(array, source)
-    _require_numbers(values, source)
+    require_numbers(values, source)
     _require_rows(values, source)
     values = values[:limit]
     images = _as_images(values, size, source)
@@ -91,7 +91,11 @@ def _array(array: object, source: str) -> np.ndarray:
         raise DataError(f"{source}: expected rows of equally many numbers ({reason(e)})") from e
 
 
-def _require_numbers(values: np.ndarray, source: str) -> None:
+def require_numbers(values: np.ndarray, source: str) -> None:
+    """Refuse anything but real numbers.
+
+    Raises: DataError.
+    """
     if values.dtype.kind == "O":
         raise DataError(f"{source}: expected numbers, found Python objects (text or mixed types?)")
     if values.dtype.kind not in "buif":

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError, ShapeError
-from ..arrays import require_finite
+from ..arrays import require_finite, require_numbers
 from ..dataset import Dataset
 from ..labels import words
 from ..names import reason
@@ -120,8 +120,7 @@ def _cells(array: np.ndarray, path: Path) -> np.ndarray:
             f"{path}: expected rows of numbers (N, D) for --missing and --column, found an array of shape "
             f"{array.shape}; missing pixels of images are not modelled"
         )
-    if array.dtype.kind not in "buif":
-        raise DataError(f"{path}: expected an array of real numbers, found values of type {array.dtype}")
+    require_numbers(array, str(path))
     cells = np.asarray(array, np.float64)
     require_finite(np.where(np.isnan(cells), 0.0, cells), source=str(path))
     return cells
