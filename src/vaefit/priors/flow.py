@@ -101,9 +101,7 @@ class Flowed(dist.Distribution):
         self.flow = flow
         super().__init__(event_shape=(flow.latent_dim,), validate_args=False)
 
-    def sample(
-        self, key: Key[Array, ""], sample_shape: tuple[int, ...] = ()
-    ) -> Float[Array, "*shape latent"]:
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Array:
         """Draws of z."""
         return self.flow.forward(jax.random.normal(key, (*sample_shape, self.flow.latent_dim)))
 
