@@ -405,7 +405,8 @@ def _start(
         None if held_out is None else _as_numbers(held_out, variables),
         transform.shape,
     )
-    model = build_model(settings, x.shape[1], jax.random.fold_in(jax.random.key(settings.seed), 0), variables)
+    key = jax.random.fold_in(jax.random.key(settings.seed), 0)
+    model = build_model(settings, x.shape[1], key, variables, transform.shape)
     if settings.start == "random":
         return model, settings, notices
     seen = by_ppca.with_mirrored(seen, transform.shape) if settings.mirror else seen

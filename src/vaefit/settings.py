@@ -30,8 +30,12 @@ class Settings:
         None, "number of latents (auto: where pPCA's held-out likelihood is best, at most 64)", at_least=1
     )
     network: str = option("dense", "kind of network")
-    encoder_layers: tuple[int, ...] = option((256, 256), "hidden units of the encoder's layers", at_least=1)
-    decoder_layers: tuple[int, ...] = option((256, 256), "hidden units of the decoder's layers", at_least=1)
+    encoder_layers: tuple[int, ...] = option(
+        (256, 256), "hidden units of the encoder's layers (conv: after its stages)", at_least=1
+    )
+    decoder_layers: tuple[int, ...] = option(
+        (256, 256), "hidden units of the decoder's layers (conv: before its stages)", at_least=1
+    )
     encoder_bias: bool = option(True, "biases in the encoder")
     decoder_bias: bool = option(True, "biases in the decoder")
     posterior: str = option("gaussian", "family of q(z|x)")
