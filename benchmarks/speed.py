@@ -1,8 +1,8 @@
 """`make bench`: speed beside what a person would use instead, both sides in one run, round by round in turn.
 
 Peers run in an environment of their own (benchmarks/.venv), each in a process that waits for its turn; all
-have the processors that this process may use. Lines in RESULTS.md are replaced by their new run, and where all
-was measured README's table too.
+have the processors that this process may use. Lines in RESULTS.md are replaced by their new run; where all is
+measured, README's table too.
 
     .venv/bin/python benchmarks/speed.py --only conv --rounds 3
 """

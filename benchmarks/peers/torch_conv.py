@@ -1,7 +1,7 @@
 """A convolutional VAE in PyTorch, eager, channels last."""
 
 import sys
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import torch
 from serve import THREADS, serve
@@ -19,9 +19,9 @@ class Vae(nn.Module):
         features = self.last[0] * self.last[1] * self.last[2]
         down = [[nn.Conv2d(a, b, 4, 2, 1), nn.ReLU()] for a, b in pairwise(sizes)]
         up = [[nn.ReLU(), nn.ConvTranspose2d(b, a, 4, 2, 1)] for a, b in reversed(list(pairwise(sizes)))]
-        self.encoder = nn.Sequential(*sum(down, []), nn.Flatten(), nn.Linear(features, 2 * latent))
+        self.encoder = nn.Sequential(*chain(*down), nn.Flatten(), nn.Linear(features, 2 * latent))
         self.bottom = nn.Linear(latent, features)
-        self.decoder = nn.Sequential(*sum(up, []))
+        self.decoder = nn.Sequential(*chain(*up))
 
     def forward(self, x):
         """Minus the ELBO, nats per datum, but for its constant."""

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import torch
 from serve import THREADS, serve
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class Vae(torch.nn.Module):
@@ -25,7 +25,7 @@ class Vae(torch.nn.Module):
         """Minus the ELBO, nats per datum."""
         mean, log_var = self.encoder(x).chunk(2, 1)
         z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
-        distortion = F.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="sum")
+        distortion = functional.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="sum")
         rate = -0.5 * torch.sum(1 + log_var - mean**2 - log_var.exp())
         return (distortion + rate) / len(x)
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import torch
 from serve import THREADS, serve
-from torch.nn import functional as F
+from torch.nn import functional
 
 ENCODER, LATENT, DECODER = [361, 722, 722, 722], 10, [10, 722, 722, 361]
 SAMPLES, BATCH, DROP, RATE, EPSILON = 10, 7, 0.2, 1e-4, 1e-7
@@ -29,12 +29,12 @@ def main():
     def cost(x):
         h = x
         for w in encoder:
-            h = F.dropout(F.elu(h @ w), DROP)
+            h = functional.dropout(functional.elu(h @ w), DROP)
         mean, v = h @ heads[0], torch.exp(h @ heads[1])
         z = mean + v * torch.randn(SAMPLES, BATCH, LATENT)
         z = z.reshape(-1, LATENT)
         for w in decoder[:-1]:
-            z = F.dropout(F.elu(z @ w), DROP)
+            z = functional.dropout(functional.elu(z @ w), DROP)
         out = torch.sigmoid(z @ decoder[-1]).reshape(SAMPLES, BATCH, -1)
         s, m = torch.var_mean(out, 0, correction=0)
         fit = 0.5 * torch.log(s.clamp_min(EPSILON)) + (x - m) ** 2 / (2 * s).clamp_min(EPSILON)
