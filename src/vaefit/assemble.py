@@ -1,7 +1,10 @@
 """From settings to a model, an objective, penalties, an optimiser and a plan."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
@@ -50,6 +53,14 @@ def build_model(
         likelihood=likelihood,
         prior=_part(settings, "prior", settings.prior, latent_dim=latent_dim),
     )
+
+
+@lru_cache(maxsize=64)
+def builder(
+    settings: Settings, dim: int, variables: tuple[Variable, ...], shape: tuple[int, ...] | None
+) -> Callable[[Key[Array, ""]], VAE]:
+    """`build_model` as one compiled program: operations one by one would be compiled in every process."""
+    return eqx.filter_jit(lambda key: build_model(settings, dim, key, variables, shape))
 
 
 def build_objective(settings: Settings) -> Objective:

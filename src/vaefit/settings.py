@@ -170,6 +170,15 @@ class Settings:
         assert self.epochs is not None
         return self.epochs
 
+    def of_model(self) -> "Settings":
+        """Those that the model is made by, the others as declared."""
+        homes = ("model", "network", "posterior", "prior", "likelihood")
+        given = self.given().items()
+        return type(self).of(**{n: v for n, v in given if options()[n].home.split(" ")[0] in homes})
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.given().items())))
+
     def penalties(self) -> dict[str, float]:
         """The penalties that have a weight, and their weights."""
         weights = {name: self.get(name.replace("-", "_")) for name in catalogue.parts("penalty")}
