@@ -14,12 +14,11 @@ import numpy as np
 from jaxtyping import Float
 
 from vaefit import backend, by_ppca, data, doctor, initialise, readme, recipes, run
-from vaefit.assemble import build_model, build_trainer
+from vaefit.assemble import build_trainer, builder
 from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError, TrainingError
 from vaefit.evaluation import Reference, reference_of, visited
-from vaefit.figures.draw import write_all
 from vaefit.folder import README, REPORT, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
@@ -354,6 +353,9 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False)
     fitted.summary["findings"] = [f.to_dict() for f in found.findings if f.severity != "information"]
     if fitted.folder is not None:
+        # Not needed before: half a second until the first step is seen.
+        from vaefit.figures.draw import write_all
+
         write_all(fitted, shown, fitted.folder)
         write_atomically(fitted.folder / README, readme.text(fitted))
     return found
@@ -405,7 +407,8 @@ def _start(
         None if held_out is None else _as_numbers(held_out, variables),
         transform.shape,
     )
-    model = build_model(settings, x.shape[1], jax.random.fold_in(jax.random.key(settings.seed), 0), variables)
+    key = jax.random.fold_in(jax.random.key(settings.seed), 0)
+    model = builder(settings.of_model(), x.shape[1], variables, transform.shape)(key)
     if settings.start == "random":
         return model, settings, notices
     seen = by_ppca.with_mirrored(seen, transform.shape) if settings.mirror else seen

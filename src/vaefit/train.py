@@ -94,7 +94,7 @@ class Trainer:
         params, self._static = eqx.partition(self.model, eqx.is_inexact_array)
         self.state = State(
             params,
-            self.optimizer.init(params),
+            jax.jit(self.optimizer.init)(params),
             jnp.zeros((), jnp.int32),
             self._no_sums(),
             *jnp.zeros(2, jnp.int32),
