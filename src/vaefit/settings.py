@@ -119,6 +119,9 @@ class Settings:
         None, "a table's first line has the columns' names (unset: found by looking)"
     )
     missing: bool = option(False, "take NaN in arrays as missing cells, as those of a table are")
+    stream: bool | None = option(
+        None, "read rows block by block as training goes on (unset: where they do not fit in memory)"
+    )
     skip_bad: bool = option(False, "leave out unreadable images, and say how many")
     scaling: Literal["auto", "standardise", "quantile"] = option(
         "auto",

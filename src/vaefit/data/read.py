@@ -14,6 +14,7 @@ from .dataset import Dataset
 from .labels import deepest, read_labels, words
 from .options import Options
 from .readers import Reader, find_reader
+from .streams.stream import Stream
 from .tables.column import Schema
 
 
@@ -70,11 +71,28 @@ def read(
         schema=schema,
         impute_missing=impute_missing,
     )
+    reader, path = _reader(path, options)
+    return reader.read(path, options)
+
+
+def open_stream(path: str | Path, **how: Any) -> Stream | None:
+    """The rows of a path, to be read block by block; `how` is that of `read`.
+
+    None: data of this kind, read this way, are only read whole.
+
+    Raises: DataError, ShapeError or SettingsError.
+    """
+    options = Options(**how)
+    reader, path = _reader(path, options)
+    return None if reader.stream is None else reader.stream(path, options)
+
+
+def _reader(path: str | Path, options: Options) -> tuple[Reader, Path]:
     _check(options)
     path = _existing(path)
     reader = find_reader(path)
     _check_uses(options, reader, path)
-    return reader.read(path, options)
+    return reader, path
 
 
 def read_labelled(path: str | Path, labels: str = "folders", **options: Any) -> Dataset:

@@ -1,0 +1,133 @@
+"""Where the rows of an epoch come from: all of them on the device, or a window of them at a time."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from vaefit.data.streams import Window, window_rows, windows
+from vaefit.data.streams.survey import Whole
+
+Forward = Callable[[np.ndarray], Float[np.ndarray, "rows variables"]]
+
+# Pages in a window at least, so that rows from places far apart meet in a batch.
+FEWEST_PAGES = 8
+
+
+class Part(NamedTuple):
+    """Steps `start` to `stop` of an epoch, and the rows on the device that they take, weights beside them.
+
+    `order` says which row of `data` comes when, -1 being padding; `numbers` gives the rows' numbers in the data.
+    """
+
+    start: int
+    stop: int
+    data: tuple[Float[Array, "rows variables"], Float[Array, " rows"] | None]
+    order: Int[Array, " padded"]
+    numbers: Callable[[], np.ndarray]
+
+
+class Rows(Protocol):
+    """Rows to train on."""
+
+    def parts(self, epoch: int, first: int) -> Iterator[Part]:
+        """The parts of an epoch in order, from that with step `first` on."""
+        ...
+
+
+@dataclass
+class Resident:
+    """All rows on the device; `order` gives an epoch's order."""
+
+    data: tuple[Float[Array, "rows variables"], Float[Array, " rows"] | None]
+    order: Callable[[int], Int[Array, " padded"]]
+    steps: int
+
+    def numbers(self) -> np.ndarray:
+        """Rows are where they are."""
+        return np.arange(len(self.data[0]))
+
+    def parts(self, epoch: int, first: int) -> Iterator[Part]:  # noqa: ARG002
+        """All of it at once."""
+        yield Part(0, self.steps, self.data, self.order(epoch), self.numbers)
+
+
+@dataclass
+class Streamed:
+    """A window of rows on the device at a time, the next one read meanwhile.
+
+    Rows are drawn in a shuffled order of pages, mixed within a window of many pages: a function of seed and
+    epoch alone. `waited` is how many seconds the device has waited for rows.
+    """
+
+    whole: Whole
+    forward: Forward
+    batch_size: int
+    shuffle: bool
+    seed: int
+    waited: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.batch_size = min(self.batch_size, self.whole.n)
+        self.size = window_rows(self.whole.n, self.whole.stream.dim, self.batch_size)
+        self.page = min(self.whole.stream.page, max(1, self.size // FEWEST_PAGES))
+
+    @property
+    def n(self) -> int:
+        """How many rows there are."""
+        return self.whole.n
+
+    def parts(self, epoch: int, first: int) -> Iterator[Part]:
+        """Windows of the epoch, from that with step `first` on."""
+        steps = self.size // self.batch_size
+        with closing(_ahead(self.read, list(self.windows(epoch, first // steps)))) as found:
+            while (part := self._next(found)) is not None:
+                start = part.window.number * steps
+                stop = start + -(-part.window.n // self.batch_size)
+                yield Part(start, stop, (jnp.asarray(part.x), None), jnp.asarray(part.order), part.window.numbers)
+
+    def windows(self, epoch: int, first: int = 0) -> Iterator[Window]:
+        """Which rows come when in an epoch."""
+        how = {"shuffle": self.shuffle, "seed": self.seed, "epoch": epoch}
+        return windows(self.whole.stretches, self.page, self.size, first=first, **how)
+
+    def _next(self, found: Iterator["Read"]) -> "Read | None":
+        began = time.perf_counter()
+        part = next(found, None)
+        self.waited += time.perf_counter() - began
+        return part
+
+    def read(self, window: Window) -> "Read":
+        """A window's rows as the network takes them, as many as all windows have."""
+        x, at = np.zeros((self.size, self.whole.stream.dim), np.float32), 0
+        for start, stop in window.stretches.tolist():
+            x[at : at + stop - start] = self.forward(self.whole.stream.values(start, stop))
+            at += stop - start
+        order = np.pad(window.order(), (0, self.size - window.n), constant_values=-1)
+        return Read(window, x, order.astype(np.int32))
+
+
+class Read(NamedTuple):
+    """A window's rows, padded, and their order, padded by -1."""
+
+    window: Window
+    x: Float[np.ndarray, "rows variables"]
+    order: Int[np.ndarray, " rows"]
+
+
+def _ahead(read: Callable[[Window], Read], wanted: list[Window]) -> Iterator[Read]:
+    """What is read of each window, the next one while this one is in use."""
+    # Takes half a second to import.
+    from grain import MapDataset, ReadOptions
+
+    ahead = ReadOptions(num_threads=1, prefetch_buffer_size=1)
+    found = iter(MapDataset.source(wanted).map(read).to_iter_dataset(ahead))
+    try:
+        yield from found
+    finally:
+        found.close()
