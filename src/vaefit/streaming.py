@@ -1,10 +1,9 @@
 """Where the rows of an epoch come from: all of them on the device, or a window of them at a time."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +21,7 @@ FEWEST_PAGES = 8
 class Part(NamedTuple):
     """Steps `start` to `stop` of an epoch, and the rows on the device that they take, weights beside them.
 
-    `order` says which row of `data` comes when, -1 being padding; `numbers` gives the rows' numbers in the data.
+    `order` says which row of `data` comes when, -1 being padding; `numbers` gives their numbers in the data.
     """
 
     start: int
@@ -35,7 +34,7 @@ class Part(NamedTuple):
 class Rows(Protocol):
     """Rows to train on."""
 
-    def parts(self, epoch: int, first: int) -> Iterator[Part]:
+    def parts(self, epoch: int, first: int) -> Generator[Part, None, None]:
         """The parts of an epoch in order, from that with step `first` on."""
         ...
 
@@ -52,7 +51,7 @@ class Resident:
         """Rows are where they are."""
         return np.arange(len(self.data[0]))
 
-    def parts(self, epoch: int, first: int) -> Iterator[Part]:  # noqa: ARG002
+    def parts(self, epoch: int, first: int) -> Generator[Part, None, None]:  # noqa: ARG002
         """All of it at once."""
         yield Part(0, self.steps, self.data, self.order(epoch), self.numbers)
 
@@ -71,6 +70,7 @@ class Streamed:
     shuffle: bool
     seed: int
     waited: float = field(default=0.0, init=False)
+    _ahead: tuple[int, Any] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.batch_size = min(self.batch_size, self.whole.n)
@@ -82,19 +82,48 @@ class Streamed:
         """How many rows there are."""
         return self.whole.n
 
-    def parts(self, epoch: int, first: int) -> Iterator[Part]:
+    def parts(self, epoch: int, first: int) -> Generator[Part, None, None]:
         """Windows of the epoch, from that with step `first` on."""
         steps = self.size // self.batch_size
-        with closing(_ahead(self.read, list(self.windows(epoch, first // steps)))) as found:
+        found = self._begun(epoch, first // steps)
+        try:
             while (part := self._next(found)) is not None:
                 start = part.window.number * steps
                 stop = start + -(-part.window.n // self.batch_size)
-                yield Part(start, stop, (jnp.asarray(part.x), None), jnp.asarray(part.order), part.window.numbers)
+                yield Part(
+                    start, stop, (jnp.asarray(part.x), None), jnp.asarray(part.order), part.window.numbers
+                )
+        finally:
+            found.close()
+        # While the epoch before it is validated.
+        self._ahead = epoch + 1, self._reading(epoch + 1, 0)
+        self._ahead[1].start_prefetch()
+
+    def close(self) -> None:
+        """Read no further."""
+        if self._ahead is not None:
+            self._ahead[1].close()
+        self._ahead = None
 
     def windows(self, epoch: int, first: int = 0) -> Iterator[Window]:
         """Which rows come when in an epoch."""
         how = {"shuffle": self.shuffle, "seed": self.seed, "epoch": epoch}
         return windows(self.whole.stretches, self.page, self.size, first=first, **how)
+
+    def _begun(self, epoch: int, first: int) -> Any:
+        """The reading of an epoch from a window on, which may be under way."""
+        if self._ahead is not None and (epoch, first) == (self._ahead[0], 0):
+            found, self._ahead = self._ahead[1], None
+            return found
+        self.close()
+        return self._reading(epoch, first)
+
+    def _reading(self, epoch: int, first: int) -> Any:
+        # Takes half a second to import.
+        from grain import MapDataset, ReadOptions
+
+        wanted = MapDataset.source(list(self.windows(epoch, first))).map(self.read)
+        return iter(wanted.to_iter_dataset(ReadOptions(num_threads=1, prefetch_buffer_size=1)))
 
     def _next(self, found: Iterator["Read"]) -> "Read | None":
         began = time.perf_counter()
@@ -118,16 +147,3 @@ class Read(NamedTuple):
     window: Window
     x: Float[np.ndarray, "rows variables"]
     order: Int[np.ndarray, " rows"]
-
-
-def _ahead(read: Callable[[Window], Read], wanted: list[Window]) -> Iterator[Read]:
-    """What is read of each window, the next one while this one is in use."""
-    # Takes half a second to import.
-    from grain import MapDataset, ReadOptions
-
-    ahead = ReadOptions(num_threads=1, prefetch_buffer_size=1)
-    found = iter(MapDataset.source(wanted).map(read).to_iter_dataset(ahead))
-    try:
-        yield from found
-    finally:
-        found.close()

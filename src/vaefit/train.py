@@ -137,8 +137,12 @@ class Trainer:
         """Train to the last epoch, or until early stopping."""
         if self.progress.epoch == 0 and self.validation is not None:
             self._finish_epoch(watcher, {"epoch": 0, "step": 0})
-        while self.progress.epoch < self.plan.epochs and not self._stopped_early():
-            self._run_epoch(watcher)
+        try:
+            while self.progress.epoch < self.plan.epochs and not self._stopped_early():
+                self._run_epoch(watcher)
+        finally:
+            if self.stream is not None:
+                self.stream.close()
 
     def last(self) -> VAE:
         """The model with the weights of the last step."""

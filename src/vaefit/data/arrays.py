@@ -86,8 +86,8 @@ def require_finite(
             )
             place = f"column {column + 1}" if columns is None else f"column '{columns[column]}'"
             raise DataError(
-                f"{source}: expected finite numbers, found {chunk[row, column]} in row {first + start + row + 1}, "
-                f"{place}; {advice}"
+                f"{source}: expected finite numbers, found {chunk[row, column]} in row "
+                f"{first + start + row + 1}, {place}; {advice}"
             )
 
 
@@ -162,7 +162,7 @@ def _as_pixels(images: np.ndarray, known: bool | None) -> tuple[np.ndarray, tupl
 def _are_bytes(images: np.ndarray) -> bool:
     flat = images.reshape(len(images), -1)
     low, high = float(flat.min()), float(flat.max())
-    whole = 0 <= low and high <= 255 and all(bool((part == np.floor(part)).all()) for _, part in chunks(flat))
+    whole = low >= 0 and high <= 255 and all(bool((part == np.floor(part)).all()) for _, part in chunks(flat))
     return are_bytes(flat.dtype.kind, low, high, whole)
 
 

@@ -1,8 +1,8 @@
-"""Rows that do not fit in memory: read block by block, in shuffled order, sampled where a choice needs rows."""
+"""Rows that do not fit in memory: read block by block, in shuffled order, sampled for choices."""
 
 from .order import Window, window_rows, windows
 from .stream import Stream
 from .survey import Moments, Whole
-from .take import beyond_memory, take
+from .taking import beyond_memory, take
 
 __all__ = ["Moments", "Stream", "Whole", "Window", "beyond_memory", "take", "window_rows", "windows"]

@@ -58,7 +58,9 @@ class NpyStream(Stream):
         except OSError as e:
             raise DataError(f"{self.path} can no longer be read: {e.strerror or e}; put it back") from e
         if found.size != count:
-            raise DataError(f"{self.path}: expected {self.n} rows as before, found fewer; put the whole file back")
+            raise DataError(
+                f"{self.path}: expected {self.n} rows as before, found fewer; put the whole file back"
+            )
         return found.reshape(stop - start, *self._row)
 
     def rows(self, start: int, stop: int) -> Dataset:

@@ -10,6 +10,7 @@ import numpy as np
 # Of a window at float32, on the device; a few of them are in memory at a time.
 WINDOW_BYTES = 1 << 26
 
+
 class Window(NamedTuple):
     """Rows that are on the device together: stretches (k, 2) of rows, and the seed of their order."""
 
@@ -24,7 +25,9 @@ class Window(NamedTuple):
 
     def order(self) -> np.ndarray:
         """Which of the rows comes when."""
-        return np.arange(self.n) if self.seed is None else np.random.default_rng(self.seed).permutation(self.n)
+        return (
+            np.arange(self.n) if self.seed is None else np.random.default_rng(self.seed).permutation(self.n)
+        )
 
 
 def window_rows(n: int, dim: int, batch_size: int) -> int:

@@ -81,7 +81,7 @@ class Stream(ABC):
         return [_joined(parts) for parts in groups]
 
     def settle(self, low: float, high: float, whole: bool) -> bool:  # noqa: ARG002
-        """Whether a look at all values, between `low` and `high` and all whole or not, changed what rows are."""
+        """Whether rows are something else after a look at all values: their ends, and if all are whole."""
         return False
 
 
