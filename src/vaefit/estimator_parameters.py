@@ -72,6 +72,7 @@ class Parameters(BaseEstimator):
         column: Sequence[str] | None = None,
         header: bool | None = None,
         missing: bool | None = None,
+        stream: bool | None = None,
         skip_bad: bool | None = None,
         scaling: Literal["auto", "standardise", "quantile"] | None = None,
         dequantise: bool | None = None,
@@ -156,6 +157,7 @@ class Parameters(BaseEstimator):
         self.column = column
         self.header = header
         self.missing = missing
+        self.stream = stream
         self.skip_bad = skip_bad
         self.scaling = scaling
         self.dequantise = dequantise

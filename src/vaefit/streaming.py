@@ -16,6 +16,8 @@ Forward = Callable[[np.ndarray], Float[np.ndarray, "rows variables"]]
 
 # Pages in a window at least, so that rows from places far apart meet in a batch.
 FEWEST_PAGES = 8
+# Rows that are transformed in one go: what comes in between stays in the processor's caches.
+PIECE = 8192
 
 
 class Part(NamedTuple):
@@ -135,8 +137,11 @@ class Streamed:
         """A window's rows as the network takes them, as many as all windows have."""
         x, at = np.zeros((self.size, self.whole.stream.dim), np.float32), 0
         for start, stop in window.stretches.tolist():
-            x[at : at + stop - start] = self.forward(self.whole.stream.values(start, stop))
-            at += stop - start
+            values = self.whole.stream.values(start, stop)
+            for piece in range(0, len(values), PIECE):
+                some = values[piece : piece + PIECE]
+                x[at : at + len(some)] = self.forward(some)
+                at += len(some)
         order = np.pad(window.order(), (0, self.size - window.n), constant_values=-1)
         return Read(window, x, order.astype(np.int32))
 

@@ -71,7 +71,8 @@ def find_reader(path: Path) -> Reader:
     Raises: DataError listing the known formats.
     """
     if path.is_dir():
-        return _by_suffix("/") or _unknown(path)
+        inside = next((r for r in readers() if r.sniff and r.sniff(path, b"")), None)
+        return inside or _by_suffix("/") or _unknown(path)
     return _by_suffix(path.name.lower()) or _by_content(path) or _unknown(path)
 
 

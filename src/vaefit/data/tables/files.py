@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import DataError, SettingsError
-from ..names import reason
+from ..names import natural_key, reason
 from .column import Column, Schema
 from .layout import BLANKS, decode_text, find_layout
 from .numbers import observed, to_numbers
@@ -70,7 +70,7 @@ def read_binary_table(path: Path, *, limit: int | None = None) -> Table:
         if arrow:
             frame = pl.read_ipc(path.read_bytes(), n_rows=limit)
         else:
-            frame = pl.read_parquet(path, n_rows=limit, glob=False)
+            frame = pl.read_parquet(parquet_files(path), n_rows=limit, glob=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as e:
         what = "an Arrow" if arrow else "a parquet"
         raise DataError(
@@ -82,6 +82,19 @@ def read_binary_table(path: Path, *, limit: int | None = None) -> Table:
     except DataError as e:
         raise DataError(f"{path}: {e}") from e
     return checked(Table(cells.rename(dict(zip(frame.columns, names, strict=True))), str(path)))
+
+
+def is_parquet_folder(path: Path) -> bool:
+    """Whether a folder holds .parquet files, right in it."""
+    return path.is_dir() and any(file.suffix.lower() in PARQUET for file in path.iterdir())
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """The file, or the files in the folder, in natural order."""
+    if not path.is_dir():
+        return [path]
+    found = [file for file in path.iterdir() if file.suffix.lower() in PARQUET and file.is_file()]
+    return sorted(found, key=lambda file: natural_key(file.name))
 
 
 def write_table(frame: pl.DataFrame, path: str | Path, schema: Schema | None = None) -> None:
