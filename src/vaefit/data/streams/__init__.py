@@ -4,5 +4,16 @@ from .order import Window, window_rows, windows
 from .stream import Stream
 from .survey import Moments, Whole
 from .taking import beyond_memory, take
+from .write import write_blocks
 
-__all__ = ["Moments", "Stream", "Whole", "Window", "beyond_memory", "take", "window_rows", "windows"]
+__all__ = [
+    "Moments",
+    "Stream",
+    "Whole",
+    "Window",
+    "beyond_memory",
+    "take",
+    "window_rows",
+    "windows",
+    "write_blocks",
+]

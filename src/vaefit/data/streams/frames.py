@@ -83,7 +83,7 @@ class Striking:
             return set()
         least, most = float(cells[at[0]]), float(cells[at[1]])
         self._ends[cells.name] = min(low, least), max(high, most)
-        return {row for row, new in zip(at, (least < low, most > high), strict=True) if new}
+        return {int(row) for row, new in zip(at, (least < low, most > high), strict=True) if new}
 
     def _new(self, cells: pl.Series) -> set[int]:
         seen = self._levels.setdefault(cells.name, set())

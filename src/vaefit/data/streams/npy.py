@@ -63,7 +63,7 @@ class NpyStream(Stream):
             )
         return found.reshape(stop - start, *self._row)
 
-    def rows(self, start: int, stop: int) -> Dataset:
+    def rows(self, start: int, stop: int, *, cells: bool = False) -> Dataset:  # noqa: ARG002
         """Checked, and resized or grey if asked."""
         found = as_rows(
             self.raw(start, stop),

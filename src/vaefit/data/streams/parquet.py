@@ -50,11 +50,16 @@ class ParquetStream(Stream):
         self._names = unique_names(first.columns, str(path))
         if not self.n or not self._names:
             raise DataError(
-                f"{path}: expected at least one row and one column, found {self.n} rows and {len(self._names)} "
-                "columns"
+                f"{path}: expected at least one row and one column, found {self.n} rows and "
+                f"{len(self._names)} columns"
             )
         self.shape = (len(self._names) if self.schema is None else len(self.schema.modelled),)
         self._striking = Striking()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the columns' types are known."""
+        return self.schema is not None
 
     def frame(self, start: int, stop: int) -> pl.DataFrame:
         """The table's own rows.
@@ -73,10 +78,13 @@ class ParquetStream(Stream):
         except pl.exceptions.PolarsError as e:
             raise DataError(f"{self.path}: expected files with the same columns ({reason(e)})") from e
 
-    def rows(self, start: int, stop: int) -> Dataset:
-        """By the schema, the cells as they are beside their numbers."""
+    def rows(self, start: int, stop: int, *, cells: bool = False) -> Dataset:
+        """By the schema."""
         assert self.schema is not None
-        table = self._table(self.frame(start, stop), start)
+        frame = self.frame(start, stop)
+        if not cells and {column.name for column in self.schema} == set(self._names):
+            return self._dataset(frame, (), start)
+        table = self._table(frame, start)
         rows = Dataset(np.empty((table.n, 0)), (0,), source=str(self.path), table=table)
         return recode(rows, self.schema, impute_missing=self._options.impute_missing)
 
@@ -100,7 +108,9 @@ class ParquetStream(Stream):
         """Rows with a level not seen before, or a number beyond all before."""
         return None if self.schema is not None else self._striking.of(part)
 
-    def joined(self, groups: Sequence[Sequence[pl.DataFrame]], striking: Sequence[pl.DataFrame]) -> list[Dataset]:
+    def joined(
+        self, groups: Sequence[Sequence[pl.DataFrame]], striking: Sequence[pl.DataFrame]
+    ) -> list[Dataset]:
         """By the given schema, or one found in the first group and the striking rows."""
         import polars as pl
 
@@ -114,9 +124,9 @@ class ParquetStream(Stream):
     def _typed_rows(self, frame: pl.DataFrame) -> int:
         return min(len(frame), max(1, TYPED_CELLS // frame.width))
 
-    def _dataset(self, frame: pl.DataFrame, notices: tuple[str, ...]) -> Dataset:
+    def _dataset(self, frame: pl.DataFrame, notices: tuple[str, ...], first: int = 0) -> Dataset:
         schema: Schema = self.schema  # pyright: ignore[reportAssignmentType]
-        values = self._encoded(frame, 0)
+        values = self._encoded(frame, first)
         columns = tuple(column.name for column in schema.modelled)
         return Dataset(
             values, (values.shape[1],), columns=columns, source=str(self.path), notices=notices, schema=schema

@@ -34,13 +34,18 @@ class Stream(ABC):
         return math.prod(self.shape)
 
     @property
+    def ready(self) -> bool:
+        """Whether rows can be read as they are, without a survey of all of them."""
+        return True
+
+    @property
     def bytes_in_memory(self) -> int:
         """What its rows would take: as they are, as the network's, and on the device."""
         return 3 * 4 * self.n * self.dim
 
     @abstractmethod
-    def rows(self, start: int, stop: int) -> Dataset:
-        """These rows as a data set.
+    def rows(self, start: int, stop: int, *, cells: bool = False) -> Dataset:
+        """These rows as a data set; of a table with its own cells, where they are needed.
 
         Raises: DataError where they cannot be read, or are not like the others.
         """

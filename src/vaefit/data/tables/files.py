@@ -108,12 +108,12 @@ def write_table(frame: pl.DataFrame, path: str | Path, schema: Schema | None = N
     suffix = path.suffix.lower()
     if suffix not in WRITTEN:
         raise SettingsError(f"expected a table to end in {', '.join(WRITTEN)}, found '{path.name}'")
-    typed = frame if schema is None or suffix in (".csv", ".tsv") else _typed(frame, schema)
+    cells = frame if schema is None or suffix in (".csv", ".tsv") else typed(frame, schema)
     writers: dict[str, Callable[[], object]] = {
-        ".csv": lambda: typed.write_csv(path),
-        ".tsv": lambda: typed.write_csv(path, separator="\t"),
-        ".parquet": lambda: typed.write_parquet(path),
-        ".arrow": lambda: typed.write_ipc(path),
+        ".csv": lambda: cells.write_csv(path),
+        ".tsv": lambda: cells.write_csv(path, separator="\t"),
+        ".parquet": lambda: cells.write_parquet(path),
+        ".arrow": lambda: cells.write_ipc(path),
     }
     try:
         writers[suffix]()
@@ -189,7 +189,7 @@ def _ragged(source: str, width: int, widths: list[int]) -> DataError:
     )
 
 
-def _typed(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+def typed(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     known = {column.name: column for column in schema}
     return frame.select(
         [_typed_column(cells, known[cells.name]) if cells.name in known else cells for cells in frame]
