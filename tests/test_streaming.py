@@ -13,7 +13,7 @@ from vaefit.assemble import build_model, build_trainer
 from vaefit.data import choose_transform, open_stream
 from vaefit.data.streams import order, take
 from vaefit.display import Silent
-from vaefit.errors import Interrupted
+from vaefit.errors import DataError, Interrupted
 from vaefit.fitting import resume
 from vaefit.settings import Settings
 from vaefit.streaming import Streamed
@@ -107,3 +107,54 @@ def test_a_fit_taken_up_amid_an_epoch_is_the_same_fit(
         fit(path, out=tmp_path / "run", stream=True, epochs=3, display=Stopper(), **SMALL)
     resume(tmp_path / "run")
     assert (tmp_path / "run/model.safetensors").read_bytes() == (whole_run / "model.safetensors").read_bytes()
+
+
+class Remover(Stopper):
+    """Takes a file away in the middle of the second epoch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_chunk(self, epoch: int, done: float, record) -> None:
+        if epoch == 2 and 0.2 < done < 0.4 and self.path.exists():
+            self.path.rename(self.path.with_suffix(".gone"))
+
+
+def test_a_file_that_vanishes_ends_the_fit_saved_and_it_goes_on_once_it_is_back(
+    path: Path, whole_run: Path, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr("vaefit.train.SECONDS_BETWEEN_LOOKS", 0.0)
+    mine = tmp_path / "x.npy"
+    mine.write_bytes(path.read_bytes())
+    with pytest.raises(DataError, match=r"x\.npy can no longer be read.*fit --resume"):
+        fit(mine, out=tmp_path / "run", stream=True, epochs=3, display=Remover(mine), **SMALL)
+    mine.with_suffix(".gone").rename(mine)
+    resume(tmp_path / "run")
+    assert (tmp_path / "run/model.safetensors").read_bytes() == (whole_run / "model.safetensors").read_bytes()
+
+
+class Notes(Silent):
+    """Keeps notices."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def notice(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def test_too_little_memory_makes_windows_smaller(path: Path, monkeypatch):
+    read = Streamed.read
+
+    def narrow(self, window):
+        if self.size > 60:
+            raise MemoryError("cannot allocate")
+        return read(self, window)
+
+    monkeypatch.setattr(Streamed, "read", narrow)
+    seen = Notes()
+    fitted = fit(path, stream=True, epochs=1, display=seen, **SMALL)
+    assert [note for note in seen.notes if "out of memory" in note] == [
+        "out of memory (cannot allocate): from here 60 rows are on the device at a time"
+    ]
+    assert fitted.history[-1]["step"] == 30

@@ -66,9 +66,10 @@ def beyond_memory(run: Run, path: str, display: Display, **how: Any) -> Blocks |
         DataError: they cannot be read.
     """
     stream = data.open_stream(path, **how)
-    if stream is None or not stream.ready:
+    if stream is None or not (run.settings.stream or streams.beyond_memory(stream)):
         return None
-    return Blocks(run, stream, display) if run.settings.stream or streams.beyond_memory(stream) else None
+    stream = stream.prepared(display.reading)
+    return Blocks(run, stream, display) if stream.ready else None
 
 
 def seed_of(seed: int, number: int) -> int:

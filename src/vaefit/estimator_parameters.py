@@ -74,6 +74,7 @@ class Parameters(BaseEstimator):
         missing: bool | None = None,
         stream: bool | None = None,
         skip_bad: bool | None = None,
+        cache: str | None = None,
         scaling: Literal["auto", "standardise", "quantile"] | None = None,
         dequantise: bool | None = None,
         binarise: bool | None = None,
@@ -159,6 +160,7 @@ class Parameters(BaseEstimator):
         self.missing = missing
         self.stream = stream
         self.skip_bad = skip_bad
+        self.cache = cache
         self.scaling = scaling
         self.dequantise = dequantise
         self.binarise = binarise

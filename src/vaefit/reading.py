@@ -78,13 +78,15 @@ def beyond_memory(rows: object, settings: Settings, schema: Schema | None = None
         return None
     stream = None
     if isinstance(rows, str | Path):
-        stream = data.open_stream(rows, **_how(settings, schema))
+        cache = None if settings.cache is None else Path(settings.cache)
+        stream = data.open_stream(rows, **_how(settings, schema), cache=cache)
     if settings.stream and stream is None:
         what = rows if isinstance(rows, str | Path) else "rows in memory"
         raise SettingsError(
             f"stream is for .npy without missing cells, .parquet, and images, found {what}; leave it out"
         )
-    return stream if stream is not None and (settings.stream or streams.beyond_memory(stream)) else None
+    wanted = stream is not None and (settings.stream or streams.beyond_memory(stream))
+    return stream if wanted else None
 
 
 def _streamed(stream: Stream, settings: Settings, display: Display) -> tuple[Dataset, Dataset | None]:
@@ -96,9 +98,7 @@ def _streamed(stream: Stream, settings: Settings, display: Display) -> tuple[Dat
     if share is None:
         held_out = read(settings.validation, settings, display, sample.schema)
     settled = "" if sample.n == sample.total else f"; {sample.n:,} of them settle what needs rows in memory"
-    display.notice(
-        f"{stream.n:,} rows are read block by block, {sample.total:,} of them to train on{settled}"
-    )
+    display.notice(f"{sample.total:,} training rows are read block by block{settled}")
     return sample, held_out
 
 

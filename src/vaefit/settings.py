@@ -122,7 +122,12 @@ class Settings:
     stream: bool | None = option(
         None, "read rows block by block as training goes on (unset: where they do not fit in memory)"
     )
-    skip_bad: bool = option(False, "leave out unreadable images, and say how many")
+    skip_bad: bool | None = option(
+        None, "leave out unreadable images, and say how many (unset: where they are at most a tenth)"
+    )
+    cache: str | None = option(
+        None, "folder where images read block by block stay decoded (unset: they are decoded for each run)"
+    )
     scaling: Literal["auto", "standardise", "quantile"] = option(
         "auto",
         "tables: real columns by mean and sd, or by quantiles to a normal distribution (auto: odd ones)",

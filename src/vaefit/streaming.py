@@ -79,6 +79,14 @@ class Streamed:
         self.size = window_rows(self.whole.n, self.whole.stream.dim, self.batch_size)
         self.page = min(self.whole.stream.page, max(1, self.size // FEWEST_PAGES))
 
+    def halve(self) -> bool:
+        """Take half as many rows to the device at a time from now on; whether that was possible."""
+        batches = self.size // self.batch_size
+        self.close()
+        self.size = self.batch_size * max(1, batches // 2)
+        self.page = min(self.page, max(1, self.size // FEWEST_PAGES))
+        return batches > 1
+
     @property
     def n(self) -> int:
         """How many rows there are."""

@@ -18,6 +18,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from vaefit.backend import out_of_memory
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
 from vaefit.evaluation import Bound, Evaluator, LogJacobian, visited
@@ -135,6 +136,9 @@ class Trainer:
 
     def run(self, watcher: Watcher) -> None:
         """Train to the last epoch, or until early stopping."""
+        for _ in range(self.progress.halvings):
+            if self.stream is not None:
+                self.stream.halve()
         if self.progress.epoch == 0 and self.validation is not None:
             self._finish_epoch(watcher, {"epoch": 0, "step": 0})
         try:
@@ -153,6 +157,19 @@ class Trainer:
         return eqx.combine(jax.tree.map(jnp.asarray, self.best), self._static)
 
     def _run_epoch(self, watcher: Watcher) -> None:
+        while True:
+            try:
+                return self._go_through_epoch(watcher)
+            except (MemoryError, RuntimeError) as problem:
+                asked = out_of_memory(problem)
+                if asked is None or self.stream is None or not self.stream.halve():
+                    raise
+            self.progress.halvings += 1
+            watcher.on_trouble(
+                f"out of memory ({asked}): from here {self.stream.size:,} rows are on the device at a time"
+            )
+
+    def _go_through_epoch(self, watcher: Watcher) -> None:
         began, epoch = time.perf_counter(), self.progress.epoch
         waited = 0.0 if self.stream is None else self.stream.waited
         done = first = int(self.state.step) - epoch * self.steps_per_epoch

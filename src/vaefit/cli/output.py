@@ -51,7 +51,7 @@ def read_for(
     grayscale: bool | None,
     limit: int | None,
     key: str | None,
-    skip_bad: bool,
+    skip_bad: bool | None,
     header: bool | None = None,
     labels: str | None = None,
     impute_missing: bool = False,
@@ -88,7 +88,7 @@ def reading_of(
     grayscale: bool | None,
     limit: int | None,
     key: str | None,
-    skip_bad: bool,
+    skip_bad: bool | None,
     header: bool | None = None,
     impute_missing: bool = False,
 ) -> dict[str, Any]:

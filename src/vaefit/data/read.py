@@ -26,7 +26,7 @@ def read(
     grayscale: bool = False,
     limit: int | None = None,
     key: str | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool | None = None,
     missing: bool = False,
     labels: str | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -39,7 +39,8 @@ def read(
 
     `include` are patterns of paths inside a folder or archive (any may match); `size` = (H, W) resizes
     images and says which shape flat rows have; `grayscale` turns colours grey; `limit` keeps the first rows
-    in natural order; `key` names the array in an .npz or .mat file; `skip_bad` leaves out damaged images;
+    in natural order; `key` names the array in an .npz or .mat file; `skip_bad` leaves out damaged
+    images (None: a few, at most a tenth of all; False: none);
     `missing` takes NaN in an .npy, .npz or .mat file as missing cells, its rows as those of a table;
     `labels` names the column of a table, or the array of an .npz or .mat file, that holds labels and no data;
     `progress` is called now and then with the files done and their total (0 while it is not known).

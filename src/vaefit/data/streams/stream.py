@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,13 @@ class Stream(ABC):
     def bytes_in_memory(self) -> int:
         """What its rows would take: as they are, as the network's, and on the device."""
         return 3 * 4 * self.n * self.dim
+
+    def prepared(self, progress: Callable[[int, int], None] | None = None) -> Stream:  # noqa: ARG002
+        """The stream whose rows can be read; what it takes to get there is done now.
+
+        Raises: DataError.
+        """
+        return self
 
     @abstractmethod
     def rows(self, start: int, stop: int, *, cells: bool = False) -> Dataset:

@@ -30,11 +30,14 @@ class Moments:
 class Whole:
     """All training rows where they do not fit in memory: stretches (k, 2) of a stream's rows.
 
-    `moments` is None of typed columns, whose scales are those of a sample.
+    `sampled` and `held_out` are the numbers of the rows in the sample and of those held out. `moments` is
+    None of typed columns, whose scales are those of the sample.
     """
 
     stream: Stream
     stretches: np.ndarray
+    sampled: np.ndarray
+    held_out: np.ndarray
     moments: Moments | None = None
 
     @property
@@ -61,8 +64,10 @@ def survey(
 
     Raises: DataError naming the first row that cannot be used.
     """
-    whole = Whole(stream, _rest(stream.n, held_out))
-    wanted = _sampled(whole, max(SAMPLE_CELLS // stream.dim, FEWEST_ROWS), seed), _numbers(held_out)
+    stretches = _rest(stream.n, held_out)
+    most = max(SAMPLE_CELLS // stream.dim, FEWEST_ROWS)
+    whole = Whole(stream, stretches, _drawn(stretches, most, seed, str(stream.path)), _numbers(held_out))
+    wanted = whole.sampled, whole.held_out
     picked, striking, sums = ([], []), [], _Sums()
     for start, stop in stream.blocks():
         if progress is not None:
@@ -132,17 +137,18 @@ def _numbers(stretches: np.ndarray) -> np.ndarray:
     return np.concatenate([np.arange(start, stop) for start, stop in stretches] or [np.arange(0)])
 
 
-def _sampled(whole: Whole, most: int, seed: int) -> np.ndarray:
-    """The numbers of rows drawn evenly from all training rows, in order; of few rows, all of them."""
-    if not whole.n:
-        raise DataError(f"{whole.stream.path}: expected rows to train on, found none that are not held out")
-    if whole.n <= most:
-        return _numbers(whole.stretches)
-    places = np.sort(np.random.default_rng([seed, 4]).choice(whole.n, most, replace=False))
-    lengths = whole.stretches[:, 1] - whole.stretches[:, 0]
+def _drawn(stretches: np.ndarray, most: int, seed: int, source: str) -> np.ndarray:
+    """The numbers of rows drawn evenly from all stretches, in order; of few rows, all of them."""
+    lengths = stretches[:, 1] - stretches[:, 0]
+    n = int(lengths.sum())
+    if not n:
+        raise DataError(f"{source}: expected rows to train on, found none that are not held out")
+    if n <= most:
+        return _numbers(stretches)
+    places = np.sort(np.random.default_rng([seed, 4]).choice(n, most, replace=False))
     before = np.cumsum(lengths) - lengths
     at = np.searchsorted(before, places, side="right") - 1
-    return whole.stretches[at, 0] + places - before[at]
+    return stretches[at, 0] + places - before[at]
 
 
 def _inside(stretches: np.ndarray, start: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -39,6 +39,7 @@ def take(
             f"rows that are read block by block are held out by block, found validation_by {by}; leave it "
             "out, or give validation rows as a path"
         )
+    stream = stream.prepared(progress)
     held_out = np.empty((0, 2), int)
     if share:
         if stream.n < 2:
