@@ -8,6 +8,7 @@ early stopping, and the choice of the weights to keep.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -102,9 +103,7 @@ class Trainer:
         self.best = jax.device_get(params)
         self._batch_size = min(self.plan.batch_size, len(self.x))
         self.steps_per_epoch = -(-len(self.x) // self._batch_size)
-        self._order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
-        self._data = jnp.asarray(self.x)
-        self._weights = None if self.weights is None else jnp.asarray(_mean_one(self.weights), jnp.float32)
+        self.order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
         self.program = Program(
             static=self._static,
             objective=self.objective,
@@ -130,10 +129,27 @@ class Trainer:
 
     def run(self, watcher: Watcher) -> None:
         """Train to the last epoch, or until early stopping."""
-        if self.progress.epoch == 0 and self.validation is not None:
-            self._finish_epoch(watcher, {"epoch": 0, "step": 0})
-        while self.progress.epoch < self.plan.epochs and not self._stopped_early():
+        if self.has_start_to_judge:
+            self.judge_start(watcher, self.bound())
+        while self.goes_on:
             self._run_epoch(watcher)
+
+    @property
+    def has_start_to_judge(self) -> bool:
+        """Whether the start itself is still to be held against the validation rows."""
+        judged = self.progress.epoch > 0 or self.progress.best_score > -np.inf or int(self.state.step) > 0
+        return self.validation is not None and not judged
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there are epochs left, and patience."""
+        return self.progress.epoch < self.plan.epochs and not self._stopped_early()
+
+    def bound(self) -> Bound | None:
+        """The ELBO of the validation rows now; None: there are none."""
+        if self.validation is None:
+            return None
+        return self.evaluator(self.last(), self.validation, self.validation_weights)
 
     def last(self) -> VAE:
         """The model with the weights of the last step."""
@@ -151,19 +167,22 @@ class Trainer:
         while done < self.steps_per_epoch:
             stop = min(done + self._steps_until_next_look(), self.steps_per_epoch)
             if not self._timed_chunk(order, done, stop):
-                self._step_by_step(watcher, order, done, stop)
+                self.step_by_step(watcher, order, done, stop)
             done = stop
-            record = self._record(epoch + 1, (done - first) * self._batch_size, time.perf_counter() - began)
+            record = self.record(epoch + 1, (done - first) * self._batch_size, time.perf_counter() - began)
             watcher.on_chunk(epoch + 1, done / self.steps_per_epoch, record, self)
-        seconds = time.perf_counter() - began
+        self.end_epoch(watcher, time.perf_counter() - began, self.bound())
+
+    def end_epoch(self, watcher: Watcher, seconds: float, bound: Bound | None) -> None:
+        """Note what an epoch of so many seconds came to, and decide how to go on."""
         self.progress.epoch += 1
         self.progress.seconds += seconds
-        record = self._record(self.progress.epoch, len(self.x), seconds)
+        record = self.record(self.progress.epoch, len(self.x), seconds)
         self.state = self.state._replace(sums=self._no_sums())
-        self._finish_epoch(watcher, record)
+        self._judge(watcher, record, bound)
 
     def _order(self, epoch: int) -> Int[Array, " padded"]:
-        return self._order_of(self._order_key, epoch)
+        return self._order_of(self.order_key, epoch)
 
     def _timed_chunk(self, order: Array, start: int, stop: int) -> bool:
         """Whether these steps were all finite; if not, none of them was taken."""
@@ -183,7 +202,7 @@ class Trainer:
         self._seconds_per_step = (time.perf_counter() - began) / (stop - start)
         return bool(sound)
 
-    def _step_by_step(self, watcher: Watcher, order: Array, start: int, stop: int) -> None:
+    def step_by_step(self, watcher: Watcher, order: Array, start: int, stop: int) -> None:
         """The same steps one by one: those that are not finite change nothing but the counts."""
         for step in range(start, stop):
             if self._timed_chunk(order, step, step + 1):
@@ -199,11 +218,14 @@ class Trainer:
             return 1  # compiles, and is the first sign of life
         return max(1, int(SECONDS_BETWEEN_LOOKS / self._seconds_per_step))
 
-    def _finish_epoch(self, watcher: Watcher, record: dict[str, Any]) -> None:
+    def judge_start(self, watcher: Watcher, bound: Bound | None) -> None:
+        """Note what the start is worth."""
+        self._judge(watcher, {"epoch": 0, "step": 0}, bound)
+
+    def _judge(self, watcher: Watcher, record: dict[str, Any], bound: Bound | None) -> None:
         progress = self.progress
         score = -record.get("loss", np.inf)
-        if self.validation is not None:
-            bound = self.evaluator(self.last(), self.validation, self.validation_weights)
+        if bound is not None:
             record["validation"] = asdict(bound)
             score = bound.importance_weighted if self.objective.needs_each_sample else bound.elbo
         record["best"] = progress.note(score)
@@ -220,7 +242,8 @@ class Trainer:
         patience = self.plan.early_stopping
         return bool(patience) and self.validation is not None and self.progress.since_best >= patience
 
-    def _record(self, epoch: int, rows: int, seconds: float) -> dict[str, Any]:
+    def record(self, epoch: int, rows: int, seconds: float) -> dict[str, Any]:
+        """What the epoch's steps so far came to."""
         sums = jax.tree.map(float, jax.device_get(self.state.sums))
         counted, shown = max(sums.rows, 1.0), self.plan.visit.share_shown
         rate = sums.rate / counted
@@ -242,7 +265,8 @@ class Trainer:
         }
 
     def _remember(self) -> None:
-        self.best = jax.device_get(self.state.params)
+        # Copied: they may be a part of the arrays of many models.
+        self.best = jax.tree.map(np.array, jax.device_get(self.state.params))
 
     def _recover(self, watcher: Watcher, order: Array) -> None:
         """Go back to the last good weights with a smaller learning rate, or give up and say why."""
@@ -298,6 +322,14 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         return float(self.schedule(jnp.float32(step / self.steps_per_epoch))) * self.progress.rate_scale
+
+    @cached_property
+    def _data(self) -> Float[Array, "rows variables"]:
+        return jnp.asarray(self.x)
+
+    @cached_property
+    def _weights(self) -> Float[Array, " rows"] | None:
+        return None if self.weights is None else jnp.asarray(_mean_one(self.weights), jnp.float32)
 
     def _validation_samples(self) -> int:
         if self.model.likelihood.joint:
