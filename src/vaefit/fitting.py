@@ -338,6 +338,11 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
         if fitted.folder is not None:
             journal.save(trainer)
         raise
+    return finish(fitted, trainer, journal, shown, seconds_before + time.perf_counter() - began)
+
+
+def finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset, seconds: float) -> doctor.Report:
+    """Keep what training of so many seconds came to, save all, and say what the doctor finds."""
     fitted.model, fitted.history = trainer.kept(), journal.history
     fitted.reference = _reference(fitted, trainer)
     if trainer.validation is not None and trainer.progress.best_epoch == 0:
@@ -346,7 +351,7 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
             "no epoch was better than the start on the validation rows: the start is kept; try "
             f"more --epochs, or --learning-rate {smaller:.0e}"
         )
-    fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
+    fitted.summary = _summary(trainer, fitted, seconds)
     if fitted.folder is not None:
         journal.save(trainer)
         fitted.save_reference()

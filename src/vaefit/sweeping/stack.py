@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +20,8 @@ from vaefit.sweeping.latents import narrowed, widened
 from vaefit.sweeping.traced import compiled, numbers_of, shared_by
 from vaefit.train import SECONDS_BETWEEN_LOOKS, Trainer
 
-# Called after some steps: how much of the epoch is done.
-Look = Callable[[float], None]
+# Called after some steps: how much of the epoch is done, and in how many seconds.
+Look = Callable[[float, float], None]
 
 
 @dataclass
@@ -35,7 +36,9 @@ class Member:
     like: State = field(init=False)
 
     def __post_init__(self) -> None:
-        self.like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self.trainer.state)
+        self.like = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self.trainer.state
+        )
 
     @property
     def settings(self) -> Settings:
@@ -78,7 +81,17 @@ class Stack:
         self._keys = jnp.stack([m.trainer.step_key for m in members])
         self._read_rows()
         self.state = jax.tree.map(jnp.asarray, _stacked([self._wide(m) for m in members]))
-        self._seconds_per_step = 0.0
+        self._seconds_per_step = self._seconds_per_epoch = self._seconds_to_compile = 0.0
+
+    def serves(self, members: Sequence[Member]) -> bool:
+        """Whether to go on as it is for just these members, or to make a smaller stack of them."""
+        if {id(m) for m in members} != {id(m) for m in self.members if m.goes_on}:
+            return False
+        if self._shared.in_turn or 2 * len(members) > len(self.members):
+            return True
+        left = max(m.settings.most_epochs - m.trainer.progress.epoch for m in members)
+        idle = 1 - len(members) / len(self.members)
+        return left * self._seconds_per_epoch * idle < self._seconds_to_compile
 
     def judge_starts(self) -> None:
         """Hold every start against its validation rows."""
@@ -98,8 +111,21 @@ class Stack:
             stop = min(done + self._steps_until_next_look(), steps)
             self._take(live, orders, done, stop)
             done = stop
-            look(done / steps)
-        self._end_epoch([i for i in live if self.members[i].goes_on], time.perf_counter() - began)
+            look(done / steps, time.perf_counter() - began)
+        self._seconds_per_epoch = time.perf_counter() - began
+        self._end_epoch([i for i in live if self.members[i].goes_on])
+
+    def record_of(self, member: Member, done: float, seconds: float) -> dict[str, Any]:
+        """What the epoch's steps so far came to for one member; rows a second are those of all."""
+        trainer, number = member.trainer, self.members.index(member)
+        before = trainer.state
+        counts = ("step", "sums", "skipped")
+        found = jax.device_get({name: getattr(self.state, name) for name in counts})
+        trainer.state = before._replace(**jax.tree.map(lambda leaf: leaf[number], found))
+        rows = done * len(trainer.x) * sum(m.goes_on for m in self.members)
+        record = trainer.record(trainer.progress.epoch + 1, round(rows), seconds)
+        trainer.state = before
+        return record
 
     def fetch(self) -> None:
         """Give every trainer that goes on its own state."""
@@ -108,7 +134,7 @@ class Stack:
             if member.goes_on:
                 member.trainer.state = self._narrow(host, number)
 
-    def _end_epoch(self, live: list[int], seconds: float) -> None:
+    def _end_epoch(self, live: list[int]) -> None:
         self.fetch()
         bounds = self._bounds()
         self.state = self.state._replace(sums=jax.tree.map(jnp.zeros_like, self.state.sums))
@@ -116,7 +142,7 @@ class Stack:
             member = self.members[number]
             before = member.trainer.state.params
             # An epoch's seconds are shared alike.
-            member.trainer.end_epoch(member.journal, seconds / len(live), bounds[number])
+            member.trainer.end_epoch(member.journal, self._seconds_per_epoch / len(live), bounds[number])
             if member.trainer.state.params is not before:
                 self._put(number)
 
@@ -138,6 +164,7 @@ class Stack:
         before, self.state = self.state, state
         self._retake(live, np.asarray(sound), before, start, stop)
         self._seconds_per_step = (time.perf_counter() - began) / (stop - start)
+        self._seconds_to_compile = self._seconds_to_compile or self._seconds_per_step
 
     def _retake(
         self, live: list[int], sound: Bool[np.ndarray, " models"], before: State, start: int, stop: int
@@ -157,7 +184,7 @@ class Stack:
 
     def _steps_until_next_look(self) -> int:
         if not self._seconds_per_step:
-            return 1
+            return 1  # compiles
         return max(1, int(SECONDS_BETWEEN_LOOKS / self._seconds_per_step))
 
     def _read_rows(self) -> None:

@@ -71,9 +71,9 @@ class Own(Program):
 class Shared:
     """What models that train as one have in common: all that is not among their `Numbers`.
 
-    `latent_dim` is the largest of them; `masked` is whether some have fewer. On a CPU models take turns in one
-    loop, as matrix products side by side are no faster there and fall out of its caches; elsewhere they are
-    mapped over as one.
+    The program has the largest number of latents; `masked` is whether some models have fewer. With `in_turn`
+    models take turns in one loop: on a CPU matrix products side by side are no faster, and fall out of its
+    caches. Elsewhere they are mapped over as one.
     """
 
     program: Program
