@@ -39,7 +39,7 @@ class Covered(Network):
         return replace(self, network=self.network.with_output_bias(bias))
 
 
-def of_first_latents(model: VAE, count: Int[Array, ""]) -> VAE:
+def of_first_latents(model: VAE, count: Int[Array, ""] | int) -> VAE:
     """The model with only its first latents: the others have q(z|x) = p(z) and do nothing.
 
     A posterior's outputs of zero are the standard normal distribution: what is covered costs no KL.

@@ -89,7 +89,7 @@ def _share_rows(members: list[Member], splits: dict[str, Split]) -> None:
 
 
 def _same_rows(a: Member, b: Member) -> bool:
-    pairs = ((a.trainer.x, b.trainer.x), (a.trainer.validation, b.trainer.validation))
+    pairs = ((a.trainer.x, b.trainer.x), (a.held_out, b.held_out))
     return all((x is y) or np.array_equal(x, y, equal_nan=True) for x, y in pairs)
 
 

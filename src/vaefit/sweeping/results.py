@@ -131,9 +131,8 @@ class Sweep:
         """
         if self.folder is None:
             return
-        write_atomically(
-            self.folder / TABLE, _csv([{**line, **_flat(self._choice(line))} for line in self.table()])
-        )
+        lines = [{**line, **_flat(self._choice(line))} for line in self.table()]
+        write_atomically(self.folder / TABLE, _csv(lines))
         write_atomically(self.folder / RUNS, _csv([self._run_line(name) for name in self.models]))
         if self.best is not None:
             _link(self.folder / BEST, self.best)
@@ -146,7 +145,7 @@ class Sweep:
         found = [self.summaries[name] for name in names if name in self.summaries]
         line: dict[str, Any] = {**choice, "models": len(found)}
         for term in TERMS:
-            line |= dict(zip((term, f"{term}_se"), _mean_and_error([f["validation"][term] for f in found])))
+            line[term], line[f"{term}_se"] = _mean_and_error([f["validation"][term] for f in found])
         line["epochs"], line["seconds"] = (_mean([f[what] for f in found]) for what in ("epochs", "seconds"))
         return line
 
@@ -199,8 +198,8 @@ def check_free(folder: Path, force: bool) -> None:
     """
     if (folder / SWEEP).exists() and not force:
         raise RunError(
-            f"{folder} holds another sweep; go on with it by --resume {folder}, choose another --out, or --force "
-            "to overwrite it"
+            f"{folder} holds another sweep; go on with it by --resume {folder}, choose another --out, or "
+            "--force to overwrite it"
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, PyTree
 
 from vaefit.errors import TrainingError
 from vaefit.evaluation import BLOCK, Bound
@@ -51,6 +51,12 @@ class Member:
         return self.trainer.model.posterior.latent_dim
 
     @property
+    def held_out(self) -> Float[np.ndarray, "held_out variables"]:
+        """Its validation rows, without which there is no choosing."""
+        assert self.trainer.validation is not None
+        return self.trainer.validation
+
+    @property
     def goes_on(self) -> bool:
         """Whether it has epochs left."""
         return self.failed is None and self.trainer.goes_on
@@ -79,7 +85,9 @@ class Stack:
         self._chunk_of, self._order_of, self._terms_of = compiled(self._shared)
         self._numbers = _stacked([numbers_of(m.trainer, m.settings) for m in members])
         self._keys = jnp.stack([m.trainer.step_key for m in members])
-        self._read_rows()
+        rows, self._data = _each_once([m.trainer.x for m in members])
+        self._x = jnp.asarray(np.concatenate(rows))
+        self._held_out = self._validation_rows()
         self.state = jax.tree.map(jnp.asarray, _stacked([self._wide(m) for m in members]))
         self._seconds_per_step = self._seconds_per_epoch = self._seconds_to_compile = 0.0
 
@@ -187,19 +195,14 @@ class Stack:
             return 1  # compiles
         return max(1, int(SECONDS_BETWEEN_LOOKS / self._seconds_per_step))
 
-    def _read_rows(self) -> None:
-        """Training rows of all data one after the other, and validation rows in blocks."""
-        trainers = [m.trainer for m in self.members]
-        rows, self._data = _each_once([t.x for t in trainers])
-        self._x = jnp.asarray(np.concatenate(rows))
-        self._held_out = None
-        if trainers[0].validation is not None:
-            seen = [t.evaluator.seen(t.validation) for t in trainers]
-            self._scale_terms = [t.evaluator.scale_terms(x) for t, x in zip(trainers, seen, strict=True)]
-            distinct, which = _each_once(seen)
-            blocks = jnp.asarray(np.stack([_in_blocks(x) for x in distinct]))
-            keys = jnp.stack([t.evaluator.key for t in trainers])
-            self._held_out = blocks, jnp.asarray(which, jnp.int32), keys
+    def _validation_rows(self) -> tuple[Array, Array, Array]:
+        """Blocks of all data's rows as evaluation sees them; which of these, and a key, for each member."""
+        evaluators = [m.trainer.evaluator for m in self.members]
+        seen = [e.seen(m.held_out) for e, m in zip(evaluators, self.members, strict=True)]
+        self._scale_terms = [e.scale_terms(x) for e, x in zip(evaluators, seen, strict=True)]
+        distinct, which = _each_once(seen)
+        blocks = np.stack([_in_blocks(x) for x in distinct])
+        return jnp.asarray(blocks), jnp.asarray(which, jnp.int32), jnp.stack([e.key for e in evaluators])
 
     def _orders(self) -> Array:
         """Which row of all data comes when, for each member; -1 is padding."""
@@ -212,11 +215,9 @@ class Stack:
             orders.append(jnp.where(order < 0, -1, order + data * self._shared.program.rows))
         return jnp.stack(orders)
 
-    def _bounds(self) -> list[Bound | None]:
-        if self._held_out is None:
-            return [None] * len(self.members)
+    def _bounds(self) -> list[Bound]:
         terms = np.asarray(self._terms_of(self.state.params, self._numbers, *self._held_out), np.float64)
-        n = len(self.members[0].trainer.validation)
+        n = len(self.members[0].held_out)
         rows = terms.reshape(len(terms), -1, 3)[:, :n]
         return [
             member.trainer.evaluator.mean(of_model + scale)
@@ -237,7 +238,7 @@ class Stack:
         return narrowed(alone, member.like, member.latents, self._widest.latents)
 
 
-def _stacked(trees: Sequence[object]) -> object:
+def _stacked(trees: Sequence[PyTree]) -> PyTree:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 
 

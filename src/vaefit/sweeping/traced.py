@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from vaefit.evaluation import block_terms
@@ -33,25 +32,26 @@ class Numbers(NamedTuple):
     `latents` is how many of the program's latents it has, `options` are those of parts, by name.
     """
 
-    latents: Int[Array, "*models"]
-    learning_rate: Float[Array, "*models"]
-    final_rate: Float[Array, "*models"]
-    schedule_epochs: Float[Array, "*models"]
-    options: dict[str, Float[Array, "*models"]]
-    penalties: tuple[Float[Array, "*models"], ...]
+    latents: Int[Array, "*models"] | int
+    learning_rate: Float[Array, "*models"] | float
+    final_rate: Float[Array, "*models"] | float
+    schedule_epochs: Float[Array, "*models"] | float
+    options: dict[str, Any]
+    penalties: tuple[Any, ...]
 
 
 def numbers_of(trainer: Trainer, settings: Settings) -> Numbers:
     """The numbers of the model that a trainer trains."""
     used = settings.used_part_options()
-    rates = settings.learning_rate, min(settings.final_rate, settings.learning_rate)
-    return Numbers(
-        np.int32(trainer.model.posterior.latent_dim),
-        *(np.float32(rate) for rate in rates),
-        np.float32(settings.schedule_epochs or settings.most_epochs),
-        {name: np.float32(settings.get(name)) for name in OPTIONS if name in used},
-        tuple(np.float32(weight) for _, weight, _ in trainer.program.penalties),
+    numbers = Numbers(
+        trainer.model.posterior.latent_dim,
+        settings.learning_rate,
+        min(settings.final_rate, settings.learning_rate),
+        float(settings.schedule_epochs or settings.most_epochs),
+        {name: settings.get(name) for name in OPTIONS if name in used},
+        tuple(weight for _, weight, _ in trainer.program.penalties),
     )
+    return jax.tree.map(jnp.asarray, numbers)
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Shared:
 def shared_by(trainer: Trainer, settings: Settings) -> tuple[Shared, tuple[Any, ...]]:
     """What a model shares with others, but for its latents, and all else that must be equal to share it."""
     program, staged = trainer.program, settings.schedule == "staged"
-    same = dict.fromkeys(OPTIONS, 1.0)
+    same: dict[str, float] = dict.fromkeys(OPTIONS, 1.0)
     static = program.static
     if latents_are_separable(trainer.model):
         same["latent_dim"] = 0
@@ -174,13 +174,18 @@ def shared_by(trainer: Trainer, settings: Settings) -> tuple[Shared, tuple[Any, 
         tuple(settings.stage_list()) if staged else (),
         trainer.evaluator.samples,
         masked=False,
-        in_turn=jax.default_backend() == "cpu",
+        in_turn=takes_turns(),
     )
     own = {*OWN, *RATES, *same}
     own |= {name.replace("-", "_") for name in settings.penalties()}
     rest = tuple((name, value) for name, value in sorted(settings.all().items()) if name not in own)
     held_out = 0 if trainer.validation is None else len(trainer.validation)
     return shared, (rest, trainer.x.shape, held_out)
+
+
+def takes_turns() -> bool:
+    """Whether models are better trained one after the other in the program than side by side."""
+    return jax.default_backend() == "cpu"
 
 
 def latents_are_separable(model: VAE) -> bool:

@@ -53,9 +53,9 @@ def sweep(
 ) -> None:
     """Fit DATA over a grid of settings and seeds, and choose the best.
 
-    Every model is a run folder, as `vaefit fit` with its settings and seed makes it; FOLDER/best is the one that
-    is best on validation rows. Models that differ in latent_dim, learning_rate, beta, keep_prob, weights of
-    penalties and seeds alone train as one program.
+    Every model is a run folder, as `vaefit fit` with its settings and seed makes it; FOLDER/best is the one
+    that is best on validation rows. Models that differ in latent_dim, learning_rate, beta, keep_prob, weights
+    of penalties and seeds alone train as one program.
     """
     from vaefit.sweeping import grid
 
@@ -99,7 +99,7 @@ def _check_new(rows: str | None, values: dict[str, Any]) -> None:
         raise SettingsError("expected DATA to sweep over, or --resume FOLDER; found neither (see --help)")
     if not values:
         raise SettingsError(
-            "expected settings to sweep over, --over latent_dim=2,5,10, found none (one fit with several seeds is "
+            "expected settings to sweep over, --over latent_dim=2,5,10, found none (for seeds alone there is "
             "vaefit fit --seeds)"
         )
 
