@@ -292,7 +292,7 @@ def test_steps_that_are_not_finite_change_nothing_and_are_counted() -> None:
     order, before = training._order(0), training.state
     assert not training._timed_chunk(order, 0, 5)
     assert training.state is before
-    training._step_by_step(Recorder(), order, 0, 5)
+    training.step_by_step(Recorder(), order, 0, 5)
     assert [int(n) for n in (training.state.step, training.state.skipped, training.state.failing)] == [
         5,
         1,

@@ -341,7 +341,15 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     return finish(fitted, trainer, journal, shown, seconds_before + time.perf_counter() - began)
 
 
-def finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset, seconds: float) -> doctor.Report:
+def finish(
+    fitted: Run,
+    trainer: Trainer,
+    journal: Journal,
+    shown: Dataset,
+    seconds: float,
+    *,
+    pictures: bool = True,
+) -> doctor.Report:
     """Keep what training of so many seconds came to, save all, and say what the doctor finds."""
     fitted.model, fitted.history = trainer.kept(), journal.history
     fitted.reference = _reference(fitted, trainer)
@@ -358,10 +366,18 @@ def finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset, seco
     # From the rows in memory.
     found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False)
     fitted.summary["findings"] = [f.to_dict() for f in found.findings if f.severity != "information"]
-    if fitted.folder is not None:
-        write_all(fitted, shown, fitted.folder)
-        write_atomically(fitted.folder / README, readme.text(fitted))
+    if fitted.folder is not None and pictures:
+        write_pictures(fitted, shown)
+    elif fitted.folder is not None:
+        write_atomically(fitted.folder / README, readme.text(fitted, pictures=False))
     return found
+
+
+def write_pictures(fitted: Run, shown: Dataset) -> None:
+    """The pictures of a run that is done, and its README with them."""
+    assert fitted.folder is not None
+    write_all(fitted, shown, fitted.folder)
+    write_atomically(fitted.folder / README, readme.text(fitted))
 
 
 def _prepare(

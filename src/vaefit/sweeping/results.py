@@ -1,4 +1,4 @@
-"""What a sweep came to: its models' numbers, means over seeds, the best; and the files that say so. No JAX."""
+"""What a sweep came to: numbers of its models, means over seeds, the best; the files that say so. No JAX."""
 
 import csv
 import io

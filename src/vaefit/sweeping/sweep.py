@@ -6,14 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from vaefit import backend
+from vaefit.data import schema_of
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError
-from vaefit.fitting import Split, check_out, finish
-from vaefit.folder import SETTINGS
+from vaefit.figures import style
+from vaefit.figures import sweep as drawn
+from vaefit.fitting import Split, check_out, finish, write_pictures
+from vaefit.folder import README, SETTINGS, write_atomically
 from vaefit.journal import heeding_signals
 from vaefit.options import Value
+from vaefit.reading import read_and_split
 from vaefit.sweeping import grid, results
 from vaefit.sweeping.prepare import TOGETHER, groups, prepare_all
+from vaefit.sweeping.readme import text as readme_of
 from vaefit.sweeping.results import Sweep
 from vaefit.sweeping.stack import Member
 from vaefit.sweeping.train import Stop, train
@@ -91,6 +96,8 @@ def _run(sweep: Sweep, rows: object, display: Display) -> Sweep:
                 _finish(sweep, group, splits, display, stop)
     sweep.save()
     sweep.save_tables()
+    if sweep.folder is not None and sweep.best is not None:
+        _draw(sweep, rows, sweep.folder / sweep.best)
     return sweep
 
 
@@ -125,11 +132,26 @@ def _finish(
                 member.journal,
                 splits[member.name].last,
                 member.trainer.progress.seconds,
+                pictures=False,
             )
             sweep.summaries[member.name] = member.fitted.summary
             sweep.runs[member.name] = member.fitted
         sweep.save()
     display.working("finishing models", len(group), len(group))
+
+
+def _draw(sweep: Sweep, rows: object, folder: Path) -> None:
+    """The pictures of the sweep, and those of the best run, which the others go without."""
+    assert sweep.folder is not None and sweep.best is not None
+    lines = [line for line in sweep.table() if line["models"]]
+    style.save(drawn.rate_distortion(lines, sweep.over), sweep.folder / "rate_distortion.png")
+    style.save(drawn.likelihood(lines, sweep.over, sweep.score), sweep.folder / "likelihood.png")
+    write_atomically(sweep.folder / README, readme_of(sweep))
+    if not (folder / "curves.png").exists():
+        best = sweep.run(sweep.best)
+        best.summary = sweep.summaries[sweep.best]
+        shown = read_and_split(rows, best.settings, Silent(), schema_of(best.transform))
+        write_pictures(best, shown[0] if shown[1] is None else shown[1])
 
 
 def _of_groups(members: list[Member], alike: list[list[Member]]) -> str:
