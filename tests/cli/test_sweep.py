@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Said
+from typing import Any
 
 SWEEP = ("sweep", "nowhere/")
 MISTAKES = [
@@ -40,7 +40,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("arguments", "expected"), MISTAKES, ids=[m[1][:30] for m in MISTAKES])
 def test_mistakes_are_one_line(
-    vaefit: Callable[..., Said], arguments: tuple[str, ...], expected: str, tmp_path: Path
+    vaefit: Callable[..., Any], arguments: tuple[str, ...], expected: str, tmp_path: Path
 ) -> None:
     said = vaefit(*arguments)
     assert said.code == 2 and said.out == ""
@@ -48,7 +48,7 @@ def test_mistakes_are_one_line(
     assert expected in said.err
 
 
-def test_a_table_in_the_terminal(vaefit: Callable[..., Said], folder: Path, tmp_path: Path) -> None:
+def test_a_table_in_the_terminal(vaefit: Callable[..., Any], folder: Path, tmp_path: Path) -> None:
     flags = "--over latent_dim=1,2 --seeds 2 --epochs 1 --batch-size 25 --encoder-layers 4 --decoder-layers 4"
     said = vaefit("sweep", folder, "--out", tmp_path / "sweep", *flags.split())
     assert said.code == 0, said.err
