@@ -115,7 +115,7 @@ def _by_tiles(x: Array, kernel: Array) -> Array:
     blocks = x.reshape(rows, t + 1, 2, 2, u + 1, 2, 2, into).transpose(2, 5, 0, 1, 4, 3, 6, 7)
     even, odd = blocks.reshape(2, 2, rows, t + 1, u + 1, 4 * into)
     down = [_differences(even[side], odd[side], 1) for side in (0, 1)]
-    tiles = [_differences(*sides, 2) for sides in zip(*down, strict=True)]
+    tiles = [_differences(left, right, 2) for left, right in zip(down[0], down[1], strict=True)]
     kernels = [_sums(rest) for rest in _sums(_by_blocks(kernel).reshape(2, 2, 4 * into, out))]
     products = [
         [
