@@ -15,8 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, PyTree
 
+from vaefit import devices, processes
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
 from vaefit.evaluation import Bound, Evaluator, LogJacobian, visited
@@ -92,6 +94,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         params, self._static = eqx.partition(self.model, eqx.is_inexact_array)
+        self._mesh = devices.mesh()
         self.state = State(
             params,
             self.optimizer.init(params),
@@ -103,8 +106,10 @@ class Trainer:
         self._batch_size = min(self.plan.batch_size, len(self.x))
         self.steps_per_epoch = -(-len(self.x) // self._batch_size)
         self._order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
-        self._data = jnp.asarray(self.x)
-        self._weights = None if self.weights is None else jnp.asarray(_mean_one(self.weights), jnp.float32)
+        self._data = devices.placed(self._mesh, self.x)
+        self._weights = (
+            None if self.weights is None else self._copied(jnp.asarray(_mean_one(self.weights), jnp.float32))
+        )
         self.program = Program(
             static=self._static,
             objective=self.objective,
@@ -116,20 +121,18 @@ class Trainer:
             shuffle=self.plan.shuffle,
             rows=len(self.x),
             batch_size=self._batch_size,
+            mesh=self._mesh,
         )
         self._chunk, self._order_of = compiled(self.program)
         self._seconds_per_step = 0.0
         self._log_jacobian = self._mean_log_jacobian()
-        self.evaluator = Evaluator(
-            self.model,
-            samples=self._validation_samples(),
-            seed=self.plan.seed,
-            visit=self.plan.visit.noise,
-            log_jacobian=self.plan.log_jacobian,
-        )
+        self.evaluator = self._evaluator(None)
+        # In step with all other processes.
+        self._evaluate = self.evaluator if self._mesh is None else self._evaluator(self._mesh)
 
     def run(self, watcher: Watcher) -> None:
-        """Train to the last epoch, or until early stopping."""
+        """Train to the last epoch, or until early stopping; every process of a fit runs this, in step."""
+        self.state = self._copied(processes.of_first(self.state))
         if self.progress.epoch == 0 and self.validation is not None:
             self._finish_epoch(watcher, {"epoch": 0, "step": 0})
         while self.progress.epoch < self.plan.epochs and not self._stopped_early():
@@ -137,7 +140,7 @@ class Trainer:
 
     def last(self) -> VAE:
         """The model with the weights of the last step."""
-        return eqx.combine(self.state.params, self._static)
+        return eqx.combine(devices.here(self._mesh, self.state.params), self._static)
 
     def kept(self) -> VAE:
         """The model to keep: best on validation, or that of the last epoch where there is no validation."""
@@ -149,7 +152,8 @@ class Trainer:
         first = int(self.state.step) - epoch * self.steps_per_epoch
         done = first
         while done < self.steps_per_epoch:
-            stop = min(done + self._steps_until_next_look(), self.steps_per_epoch)
+            # As many in every process: each has its own clock.
+            stop = min(done + processes.greatest(self._steps_until_next_look()), self.steps_per_epoch)
             if not self._timed_chunk(order, done, stop):
                 self._step_by_step(watcher, order, done, stop)
             done = stop
@@ -159,7 +163,7 @@ class Trainer:
         self.progress.epoch += 1
         self.progress.seconds += seconds
         record = self._record(self.progress.epoch, len(self.x), seconds)
-        self.state = self.state._replace(sums=self._no_sums())
+        self.state = self.state._replace(sums=self._copied(self._no_sums()))
         self._finish_epoch(watcher, record)
 
     def _order(self, epoch: int) -> Int[Array, " padded"]:
@@ -190,7 +194,7 @@ class Trainer:
                 continue
             state = self.state
             counts = {"skipped": state.skipped + 1, "failing": state.failing + 1}
-            self.state = state._replace(step=state.step + 1, **counts)
+            self.state = self._copied(state._replace(step=state.step + 1, **counts))
             if int(self.state.failing) >= FAILURES_IN_A_ROW:
                 self._recover(watcher, order)
 
@@ -203,7 +207,7 @@ class Trainer:
         progress = self.progress
         score = -record.get("loss", np.inf)
         if self.validation is not None:
-            bound = self.evaluator(self.last(), self.validation, self.validation_weights)
+            bound = self._evaluate(self.state.params, self.validation, self.validation_weights)
             record["validation"] = asdict(bound)
             score = bound.importance_weighted if self.objective.needs_each_sample else bound.elbo
         record["best"] = progress.note(score)
@@ -268,8 +272,8 @@ class Trainer:
         """Take the best weights up again, with a smaller learning rate."""
         self.progress.rate_scale *= RECOVERY_FACTOR
         params = jax.tree.map(jnp.asarray, self.best)
-        self.state = self.state._replace(
-            params=params, optimizer=self.optimizer.init(params), failing=jnp.zeros((), jnp.int32)
+        self.state = self._copied(
+            State(params, self.optimizer.init(params), *self.state[2:-1], jnp.zeros((), jnp.int32))
         )
 
     def _remembered_epoch(self) -> int:
@@ -280,9 +284,10 @@ class Trainer:
         slot = step - self.progress.epoch * self.steps_per_epoch
         size = self._batch_size
         indices = np.asarray(order)[slot * size : (slot + 1) * size]
-        x, rows = self._data[np.maximum(indices, 0)], jnp.asarray(indices >= 0, jnp.float32)
+        x, rows = jnp.asarray(self.x[np.maximum(indices, 0)]), jnp.asarray(indices >= 0, jnp.float32)
         key = jax.random.fold_in(self.step_key, step)
-        terms, costs = jax.jit(self.program.terms)(self.state.params, x, rows, key)
+        params = devices.here(self._mesh, self.state.params)
+        terms, costs = jax.jit(self.program.terms)(params, x, rows, key)
         found = diagnose(terms, costs, x, rows)
         where = f" in {self._named(indices[list(found.rows)])}" if found.rows else ""
         return (
@@ -299,6 +304,16 @@ class Trainer:
     def _rate(self, step: int) -> float:
         return float(self.schedule(jnp.float32(step / self.steps_per_epoch))) * self.progress.rate_scale
 
+    def _evaluator(self, mesh: Mesh | None) -> Evaluator:
+        return Evaluator(
+            self.model,
+            samples=self._validation_samples(),
+            seed=self.plan.seed,
+            visit=self.plan.visit.noise,
+            log_jacobian=self.plan.log_jacobian,
+            mesh=mesh,
+        )
+
     def _validation_samples(self) -> int:
         if self.model.likelihood.joint:
             return self.plan.samples
@@ -313,6 +328,9 @@ class Trainer:
         # Elsewhere it is the same for every row, and noise for all of them would cost seconds.
         x = visited(self.x, plan.visit.noise, plan.seed) if plan.jacobian_varies else self.x[:1]
         return float(np.mean(plan.log_jacobian(x)))
+
+    def _copied(self, tree: PyTree) -> PyTree:
+        return devices.copied(self._mesh, tree)
 
     def _no_sums(self) -> Sums:
         rows, loss, rate, distortion = (jnp.zeros(()) for _ in range(4))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from vaefit import __version__
+from vaefit.processes import Place
 
 app = typer.Typer(
     name="vaefit",
@@ -41,12 +42,14 @@ def _root(
         raise typer.Exit
 
 
-def start(device: str | None, threads: int | None, screen: Any) -> None:
-    """Choose the device; the last moment before JAX is used."""
-    from vaefit import backend
+def start(device: str | None, threads: int | None, screen: Any, place: Place | None = None) -> None:
+    """Choose the device and meet the other processes; the last moment before JAX is used."""
+    from vaefit import backend, processes
 
     for message in backend.configure(device, threads):
         screen.notice(message)
+    if place is not None:
+        processes.join(place)
     backend.check_device()
 
 

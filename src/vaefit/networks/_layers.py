@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
+from vaefit.devices import two_axes
 from vaefit.hashing import random_bits
 from vaefit.networks._base import Activations, Network
 
@@ -50,8 +51,7 @@ class Layered(Network):
         """Run the layers; a key turns dropout on."""
         batch = x.shape[:-1]
         kept = self._kept(batch, key)
-        # Two axes: gradients of more would be transposed for the matrix products.
-        x = x.reshape(-1, x.shape[-1])
+        x = two_axes(x)
         hidden = []
         for number, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
             x = self.unit(_affine(x, weight, bias))
