@@ -112,12 +112,16 @@ def join(place: Place) -> None:
             shutdown_timeout_seconds=SECONDS_TO_FINISH,
         )
     except (RuntimeError, ValueError) as problem:
-        where = f" at {place.coordinator}" if place.coordinator else ""
-        raise SettingsError(
-            f"process {place.process} did not meet the others of {place.processes}{where} within "
-            f"{SECONDS_TO_START} s ({str(problem).splitlines()[0][:120]}); start all of them, with the same "
-            "--coordinator, a free port of the first's host that the others can reach"
-        ) from None
+        raise SettingsError(f"{not_met(place)} ({str(problem).splitlines()[0][:120]})") from None
+
+
+def not_met(place: Place) -> str:
+    """What to say of a process that is alone."""
+    where = f" at {place.coordinator}" if place.coordinator else ""
+    return (
+        f"process {place.process} did not meet the others of {place.processes}{where} within {SECONDS_TO_START} s; "
+        "start all of them, with the same --coordinator, a free port of the first's host that the others can reach"
+    )
 
 
 def count() -> int:

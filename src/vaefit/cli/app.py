@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from threading import Timer
 from typing import Annotated, Any
 
 import typer
@@ -49,7 +50,12 @@ def start(device: str | None, threads: int | None, screen: Any, place: Place | N
     for message in backend.configure(device, threads):
         screen.notice(message)
     if place is not None:
-        processes.join(place)
+        waiting = Timer(2.0, screen.notice, [f"waiting for the other processes, {place.processes} in all"])
+        waiting.start()
+        try:
+            processes.join(place)
+        finally:
+            waiting.cancel()
     backend.check_device()
 
 

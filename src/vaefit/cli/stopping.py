@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from vaefit.errors import Interrupted, LostError
 from vaefit.folder import how_to_go_on
-from vaefit.processes import Place
+from vaefit.processes import Place, not_met
 
 # Whoever asks for the libraries' own words gets them.
 _WORDY = {"TF_CPP_MIN_LOG_LEVEL": ("0",), "NCCL_DEBUG": ("INFO", "TRACE")}
@@ -104,6 +104,8 @@ def _end(place: Place, folder: Path | None, code: int, said: str, sent: list[int
         return 128 + sent[0]
     if code == -signal.SIGABRT and any(words in said for words in _LOSS):
         why, exit_code = "another process was lost", LostError.exit_code
+        if "RegisterTask" in said:
+            why = not_met(place)
     else:
         exit_code = 128 - code
         lines = [line for line in said.splitlines() if line.strip() and not line.startswith("[Gloo]")]
