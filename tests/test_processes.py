@@ -35,8 +35,8 @@ import json, sys
 from vaefit import devices, fit
 data, small = sys.argv[1], eval(sys.argv[2])
 histories = []
-for devices.COPIED_BYTES in (2**28, 0):
-    histories.append(fit(data, epochs=3, **small).history)
+for devices.COPIED_BYTES, stream in ((2**28, False), (0, False), (0, True)):
+    histories.append(fit(data, epochs=3, stream=stream, **small).history)
 print(json.dumps([devices.mesh().size, histories]))
 """
 
@@ -62,11 +62,14 @@ def test_two_devices_draw_the_numbers_and_find_the_losses_of_one(table: Path) ->
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    devices, (copied, divided) = json.loads(done.stdout)
-    alone = numbers(fit(table, epochs=3, **SMALL).history)
+    devices, (copied, divided, streamed) = json.loads(done.stdout)
+    resident, streaming = (
+        numbers(fit(table, epochs=3, stream=how, **SMALL).history) for how in (False, True)
+    )
     assert devices == 2
-    np.testing.assert_allclose(numbers(copied), alone, rtol=1e-5)
-    np.testing.assert_allclose(numbers(divided), alone, rtol=1e-5)
+    np.testing.assert_allclose(numbers(copied), resident, rtol=1e-5)
+    np.testing.assert_allclose(numbers(divided), resident, rtol=1e-5)
+    np.testing.assert_allclose(numbers(streamed), streaming, rtol=1e-5)
 
 
 @contextlib.contextmanager
@@ -116,7 +119,8 @@ def wait_for_epochs(run: Path, more: int, processes: list[subprocess.Popen[str]]
 def test_one_two_and_one_processes_stopped_killed_and_resumed(table: Path, tmp_path: Path) -> None:
     run, alone = tmp_path / "run", tmp_path / "alone"
     for folder in (run, alone):
-        fit(table, out=folder, epochs=2, **SMALL)
+        # Streamed: each process reads its own rows of every window.
+        fit(table, out=folder, epochs=2, stream=True, **SMALL)
     with two("fit", "--resume", str(run), "--epochs", "100000") as processes:
         wait_for_epochs(run, 3, processes)
         processes[1].send_signal(signal.SIGTERM)

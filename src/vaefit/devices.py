@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 # Data up to this size have a copy on every device; larger ones are divided among the devices, and each
 # step's batch is then gathered over the network.
@@ -53,6 +53,34 @@ def placed(mesh: Mesh | None, rows: Float[np.ndarray, "rows *shape"]) -> Float[A
     if mesh is None:
         return jnp.asarray(rows)
     return copied(mesh, rows) if rows.nbytes <= COPIED_BYTES else divided(mesh, rows)
+
+
+def divided_here(
+    mesh: Mesh | None, rows: Float[np.ndarray, "some *shape"], n: int
+) -> Float[Array, "rows *shape"]:
+    """`n` rows divided among the devices, of which each process has those of its own devices."""
+    if mesh is None:
+        return jnp.asarray(rows)
+    where = NamedSharding(mesh, PartitionSpec("rows"))
+    return jax.make_array_from_process_local_data(where, rows, (n, *rows.shape[1:]))
+
+
+def mine(mesh: Mesh | None, n: int) -> range:
+    """Which of `n` rows divided among the devices this process has; rows that are not there are padding."""
+    if mesh is None:
+        return range(n)
+    each = -(-n // mesh.size)
+    local = [i for i, device in enumerate(mesh.devices) if device.process_index == jax.process_index()]
+    return range(each * local[0], each * (local[-1] + 1))
+
+
+def taken(
+    mesh: Mesh | None, rows: Float[Array, "rows *shape"], indices: Int[np.ndarray, " some"]
+) -> Float[Array, "some *shape"]:
+    """Some of the rows that are on the devices, here."""
+    if mesh is None:
+        return rows[indices]
+    return here(mesh, jax.jit(lambda x, i: x[i], out_shardings=everywhere(mesh))(rows, indices))
 
 
 def here(mesh: Mesh | None, tree: PyTree) -> PyTree:

@@ -396,8 +396,8 @@ def _prepare(
         model, settings, notices = _start(settings, transform, x, validation)
     else:
         model, notices = earlier.model_with(settings), ()
-    trainer = build_trainer(settings, transform, model, x, validation)
-    trainer.names = rows.names
+    trainer = build_trainer(settings, transform, model, x, validation, whole=rows.whole)
+    trainer.names = None if rows.whole is not None else rows.names
     return Run(model, settings, transform, _source(rows, held_out)), trainer, notices
 
 
@@ -410,7 +410,7 @@ def _reference(fitted: Run, trainer: Trainer) -> Reference | None:
 
 def _inherited(settings: Settings) -> Settings:
     """The settings that go with weights: all but those of their data and its schedule."""
-    of_data = {"validation", "include", "limit", "key", "skip_bad", "schedule_epochs"}
+    of_data = {"validation", "include", "limit", "key", "skip_bad", "stream", "cache", "schedule_epochs"}
     return Settings.of(**{n: v for n, v in settings.given().items() if n not in of_data})
 
 
@@ -453,7 +453,7 @@ def _source(rows: Dataset, held_out: Dataset | None) -> dict[str, Any]:
     path = Path(rows.source).expanduser()
     return {
         "path": str(path.resolve()) if path.exists() else rows.source,
-        "rows": rows.n,
+        "rows": rows.total,
         "validation_rows": 0 if held_out is None else held_out.n,
         "shape": list(rows.shape),
     }

@@ -17,7 +17,7 @@ import numpy as np
 
 from vaefit import processes
 from vaefit.display import Display
-from vaefit.errors import Interrupted, LostError, RunError, TrainingError
+from vaefit.errors import DataError, Interrupted, LostError, RunError, TrainingError
 from vaefit.folder import (
     CHECKPOINT,
     HISTORY,
@@ -161,6 +161,11 @@ class Journal:
         except TrainingError:
             self._save_if_writing(trainer)
             raise
+        except DataError as problem:
+            self._save_if_writing(trainer)
+            if self.fitted.folder is None:
+                raise
+            raise type(problem)(f"{problem}; {how_to_go_on(self._folder)}") from problem
         except (RuntimeError, ValueError) as problem:
             if not processes.is_loss(problem):
                 raise
@@ -223,8 +228,11 @@ def _progress(saved: dict[str, Any], folder: Path) -> Progress:
 
 
 def fingerprint(trainer: Trainer) -> str:
-    """A short hash of the training and validation rows as the network sees them, and of their weights."""
-    digest = hashlib.sha256()
+    """A short hash of the training and validation rows as the network sees them, and of their weights.
+
+    Of a stream, of how many rows there are, the sample of them, and the validation rows.
+    """
+    digest = hashlib.sha256(b"" if trainer.stream is None else b"%d" % trainer.n)
     for x in (trainer.x, trainer.validation, trainer.weights, trainer.validation_weights):
         if x is not None:
             digest.update(repr(x.shape).encode())

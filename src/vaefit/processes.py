@@ -119,8 +119,9 @@ def not_met(place: Place) -> str:
     """What to say of a process that is alone."""
     where = f" at {place.coordinator}" if place.coordinator else ""
     return (
-        f"process {place.process} did not meet the others of {place.processes}{where} within {SECONDS_TO_START} s; "
-        "start all of them, with the same --coordinator, a free port of the first's host that the others can reach"
+        f"process {place.process} of {place.processes} did not meet the others{where} within "
+        f"{SECONDS_TO_START} s; start all of them, with the same --coordinator, a free port of the first's "
+        "host that the others can reach"
     )
 
 

@@ -5,6 +5,7 @@ progress, interruption, non-finite numbers; between epochs: validation, history,
 early stopping, and the choice of the weights to keep.
 """
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, PyTree
 
 from vaefit import devices, processes
+from vaefit.backend import out_of_memory
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
 from vaefit.evaluation import Bound, Evaluator, LogJacobian, visited
@@ -28,6 +30,7 @@ from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
 from vaefit.program import Program, State, Sums, compiled
 from vaefit.progress import Progress
+from vaefit.streaming import Part, Resident, Rows, Streamed
 from vaefit.visits import TrainingVisit
 
 # How long Python stays away: long enough to cost nothing, short enough for a lively progress bar.
@@ -77,6 +80,8 @@ class Trainer:
 
     With `weights` a mean over training rows is a weighted one; the loss of a batch of n rows is the sum of
     w l over n, w scaled to mean 1 over all rows, so that a step is, in expectation, that mean's.
+
+    Where there is a `stream` it brings the rows to train on, and `x` is a sample of them.
     """
 
     model: VAE
@@ -91,6 +96,7 @@ class Trainer:
     weights: Float[np.ndarray, " rows"] | None = None
     validation_weights: Float[np.ndarray, " held_out"] | None = None
     progress: Progress = field(default_factory=Progress)
+    stream: Streamed | None = None
 
     def __post_init__(self) -> None:
         params, self._static = eqx.partition(self.model, eqx.is_inexact_array)
@@ -103,13 +109,10 @@ class Trainer:
             *jnp.zeros(2, jnp.int32),
         )
         self.best = jax.device_get(params)
-        self._batch_size = min(self.plan.batch_size, len(self.x))
-        self.steps_per_epoch = -(-len(self.x) // self._batch_size)
+        self.n = len(self.x) if self.stream is None else self.stream.n
+        self._batch_size = min(self.plan.batch_size, self.n)
+        self.steps_per_epoch = -(-self.n // self._batch_size)
         self._order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
-        self._data = devices.placed(self._mesh, self.x)
-        self._weights = (
-            None if self.weights is None else self._copied(jnp.asarray(_mean_one(self.weights), jnp.float32))
-        )
         self.program = Program(
             static=self._static,
             objective=self.objective,
@@ -119,11 +122,12 @@ class Trainer:
             visit=self.plan.visit,
             samples=self.plan.samples,
             shuffle=self.plan.shuffle,
-            rows=len(self.x),
+            rows=self.n,
             batch_size=self._batch_size,
             mesh=self._mesh,
         )
         self._chunk, self._order_of = compiled(self.program)
+        self._rows: Rows = self.stream or self._resident()
         self._seconds_per_step = 0.0
         self._log_jacobian = self._mean_log_jacobian()
         self.evaluator = self._evaluator(None)
@@ -133,10 +137,17 @@ class Trainer:
     def run(self, watcher: Watcher) -> None:
         """Train to the last epoch, or until early stopping; every process of a fit runs this, in step."""
         self.state = self._copied(processes.of_first(self.state))
+        for _ in range(self.progress.halvings):
+            if self.stream is not None:
+                self.stream.halve()
         if self.progress.epoch == 0 and self.validation is not None:
             self._finish_epoch(watcher, {"epoch": 0, "step": 0})
-        while self.progress.epoch < self.plan.epochs and not self._stopped_early():
-            self._run_epoch(watcher)
+        try:
+            while self.progress.epoch < self.plan.epochs and not self._stopped_early():
+                self._run_epoch(watcher)
+        finally:
+            if self.stream is not None:
+                self.stream.close()
 
     def last(self) -> VAE:
         """The model with the weights of the last step."""
@@ -147,56 +158,80 @@ class Trainer:
         return eqx.combine(jax.tree.map(jnp.asarray, self.best), self._static)
 
     def _run_epoch(self, watcher: Watcher) -> None:
+        while True:
+            try:
+                return self._go_through_epoch(watcher)
+            except (MemoryError, RuntimeError) as problem:
+                asked = out_of_memory(problem)
+                # Of several processes the others would go on with windows of another size.
+                if asked is None or self.stream is None or processes.count() > 1 or not self.stream.halve():
+                    raise
+            self.progress.halvings += 1
+            watcher.on_trouble(
+                f"out of memory ({asked}): from here {self.stream.size:,} rows are on the device at a time"
+            )
+
+    def _go_through_epoch(self, watcher: Watcher) -> None:
         began, epoch = time.perf_counter(), self.progress.epoch
-        order = self._order(epoch)
-        first = int(self.state.step) - epoch * self.steps_per_epoch
-        done = first
-        while done < self.steps_per_epoch:
-            # As many in every process: each has its own clock.
-            stop = min(done + processes.greatest(self._steps_until_next_look()), self.steps_per_epoch)
-            if not self._timed_chunk(order, done, stop):
-                self._step_by_step(watcher, order, done, stop)
-            done = stop
-            record = self._record(epoch + 1, (done - first) * self._batch_size, time.perf_counter() - began)
-            watcher.on_chunk(epoch + 1, done / self.steps_per_epoch, record, self)
+        waited = 0.0 if self.stream is None else self.stream.waited
+        done = first = int(self.state.step) - epoch * self.steps_per_epoch
+        with contextlib.closing(self._rows.parts(epoch, first)) as parts:
+            for part in parts:
+                while done < part.stop:
+                    # As many in every process: each has its own clock.
+                    ahead = processes.greatest(self._steps_until_next_look())
+                    stop = min(done + ahead, part.stop)
+                    if not self._timed_chunk(part, done, stop):
+                        self._step_by_step(watcher, part, done, stop)
+                    done = stop
+                    rows, seconds = (done - first) * self._batch_size, time.perf_counter() - began
+                    record = self._record(epoch + 1, rows, seconds)
+                    watcher.on_chunk(epoch + 1, done / self.steps_per_epoch, record, self)
         seconds = time.perf_counter() - began
         self.progress.epoch += 1
         self.progress.seconds += seconds
-        record = self._record(self.progress.epoch, len(self.x), seconds)
+        record = self._record(self.progress.epoch, self.n, seconds)
+        if self.stream is not None:
+            record["waiting"] = (self.stream.waited - waited) / seconds
         self.state = self.state._replace(sums=self._copied(self._no_sums()))
         self._finish_epoch(watcher, record)
 
     def _order(self, epoch: int) -> Int[Array, " padded"]:
         return self._order_of(self._order_key, epoch)
 
-    def _timed_chunk(self, order: Array, start: int, stop: int) -> bool:
+    def _resident(self) -> Resident:
+        weights = None if self.weights is None else jnp.asarray(_mean_one(self.weights), jnp.float32)
+        data = devices.placed(self._mesh, self.x), self._copied(weights)
+        return Resident(data, self._order, self.steps_per_epoch)
+
+    def _timed_chunk(self, part: Part, start: int, stop: int) -> bool:
         """Whether these steps were all finite; if not, none of them was taken."""
         began = time.perf_counter()
         rate_scale = jnp.float32(self.progress.rate_scale)
         state, sound = self._chunk(
             self.state,
-            (self._data, self._weights),
-            order,
+            part.data,
+            part.order,
             self.step_key,
             rate_scale,
-            jnp.int32(start),
-            jnp.int32(stop),
+            jnp.int32(start - part.start),
+            jnp.int32(stop - part.start),
         )
         if sound:
             self.state = state
         self._seconds_per_step = (time.perf_counter() - began) / (stop - start)
         return bool(sound)
 
-    def _step_by_step(self, watcher: Watcher, order: Array, start: int, stop: int) -> None:
+    def _step_by_step(self, watcher: Watcher, part: Part, start: int, stop: int) -> None:
         """The same steps one by one: those that are not finite change nothing but the counts."""
         for step in range(start, stop):
-            if self._timed_chunk(order, step, step + 1):
+            if self._timed_chunk(part, step, step + 1):
                 continue
             state = self.state
             counts = {"skipped": state.skipped + 1, "failing": state.failing + 1}
             self.state = self._copied(state._replace(step=state.step + 1, **counts))
             if int(self.state.failing) >= FAILURES_IN_A_ROW:
-                self._recover(watcher, order)
+                self._recover(watcher, part)
 
     def _steps_until_next_look(self) -> int:
         if not self._seconds_per_step:
@@ -248,10 +283,10 @@ class Trainer:
     def _remember(self) -> None:
         self.best = jax.device_get(self.state.params)
 
-    def _recover(self, watcher: Watcher, order: Array) -> None:
+    def _recover(self, watcher: Watcher, part: Part) -> None:
         """Go back to the last good weights with a smaller learning rate, or give up and say why."""
         if self.progress.recoveries >= RECOVERIES:
-            raise TrainingError(self._why_it_failed(order))
+            raise TrainingError(self._why_it_failed(part))
         self.progress.recoveries += 1
         self._go_back()
         watcher.on_trouble(
@@ -279,17 +314,18 @@ class Trainer:
     def _remembered_epoch(self) -> int:
         return self.progress.best_epoch if self.validation is not None else self.progress.epoch
 
-    def _why_it_failed(self, order: Array) -> str:
+    def _why_it_failed(self, part: Part) -> str:
         step = int(self.state.step) - 1
-        slot = step - self.progress.epoch * self.steps_per_epoch
+        slot = step - self.progress.epoch * self.steps_per_epoch - part.start
         size = self._batch_size
-        indices = np.asarray(order)[slot * size : (slot + 1) * size]
-        x, rows = jnp.asarray(self.x[np.maximum(indices, 0)]), jnp.asarray(indices >= 0, jnp.float32)
+        indices = np.asarray(part.order)[slot * size : (slot + 1) * size]
+        x = devices.taken(self._mesh, part.data[0], np.maximum(indices, 0))
+        rows = jnp.asarray(indices >= 0, jnp.float32)
         key = jax.random.fold_in(self.step_key, step)
         params = devices.here(self._mesh, self.state.params)
         terms, costs = jax.jit(self.program.terms)(params, x, rows, key)
         found = diagnose(terms, costs, x, rows)
-        where = f" in {self._named(indices[list(found.rows)])}" if found.rows else ""
+        where = f" in {self._named(part.numbers()[indices[list(found.rows)]])}" if found.rows else ""
         return (
             f"training stopped at step {step} (epoch {self.progress.epoch + 1}): {found.term} was not "
             f"finite{where}, and {RECOVERIES} smaller learning rates did not help; likely cause: "

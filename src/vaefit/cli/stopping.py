@@ -102,10 +102,11 @@ def _end(place: Place, folder: Path | None, code: int, said: str, sent: list[int
         return code
     if sent:
         return 128 + sent[0]
+    if code == -signal.SIGABRT and "RegisterTask" in said:
+        print(f"vaefit: {not_met(place)}", file=sys.stderr)
+        return LostError.exit_code
     if code == -signal.SIGABRT and any(words in said for words in _LOSS):
         why, exit_code = "another process was lost", LostError.exit_code
-        if "RegisterTask" in said:
-            why = not_met(place)
     else:
         exit_code = 128 - code
         lines = [line for line in said.splitlines() if line.strip() and not line.startswith("[Gloo]")]
