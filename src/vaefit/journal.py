@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -139,15 +139,11 @@ class Journal:
     @contextmanager
     def stopping_on_signals(self) -> Iterator[None]:
         """Let Ctrl-C and SIGTERM end the run, saved, after the steps under way; a second one at once."""
-        if self.fitted.folder is None or threading.current_thread() is not threading.main_thread():
+        if self.fitted.folder is None:
             yield
             return
-        before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with heeding_signals(self._on_signal):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     @contextmanager
     def saving_what_was_good(self, trainer: Trainer) -> Iterator[None]:
@@ -162,10 +158,12 @@ class Journal:
             self._save_if_writing(trainer)
             raise
         except DataError as problem:
-            self._save_if_writing(trainer)
-            if self.fitted.folder is None:
+            if not self._writes:
                 raise
-            raise type(problem)(f"{problem}; {how_to_go_on(self._folder)}") from problem
+            self.save(trainer)
+            raise type(problem)(
+                f"{problem}; all is saved; then go on with: vaefit fit --resume {self._folder}"
+            ) from problem
         except (RuntimeError, ValueError) as problem:
             if not processes.is_loss(problem):
                 raise
@@ -218,6 +216,20 @@ class Journal:
     def _write_history(self) -> None:
         if self._writes:
             write_atomically(self._folder / HISTORY, "".join(json.dumps(r) + "\n" for r in self.history))
+
+
+@contextmanager
+def heeding_signals(heed: Callable[[int, object], None]) -> Iterator[None]:
+    """Let a function hear of Ctrl-C and SIGTERM, where this thread is the one that may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.signal(s, heed) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _progress(saved: dict[str, Any], folder: Path) -> Progress:

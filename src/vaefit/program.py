@@ -5,7 +5,7 @@ program.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ class Program:
 
     static: PyTree
     objective: Objective
-    penalties: tuple[tuple[str, float, Penalty], ...]
+    penalties: tuple[tuple[str, float | Float[Array, ""], Penalty], ...]
     optimizer: optax.GradientTransformationExtraArgs
     schedule: Schedule
     visit: TrainingVisit
@@ -63,7 +63,7 @@ class Program:
     shuffle: bool
     rows: int
     batch_size: int
-    mesh: Mesh | None = None
+    mesh: Mesh | None = field(default=None, kw_only=True)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -162,6 +162,10 @@ class Program:
         )
         return loss, sums
 
+    def model(self, params: PyTree) -> VAE:
+        """The model with these weights."""
+        return eqx.combine(params, self.static)
+
     def terms(
         self,
         params: PyTree,
@@ -170,7 +174,7 @@ class Program:
         key: Key[Array, ""],
     ) -> tuple[Terms, dict[str, Float[Array, ""]]]:
         """The record of densities of a batch, and every penalty."""
-        model: VAE = eqx.combine(params, self.static)
+        model = self.model(params)
         visit_key, terms_key, penalty_key = jax.random.split(key, 3)
         x = self.visit(x, visit_key)
         terms = model.terms(x, None, terms_key, self.samples, rows=rows, dropout=True)

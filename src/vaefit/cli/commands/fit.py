@@ -104,7 +104,7 @@ def fit(
     mine = place(coordinator, processes, process)
     follows = mine is not None and mine.process > 0
     if rows is not None and not dry_run:
-        out = out or _next_free(rows)
+        out = out or next_free(rows)
     if mine is not None:
         _check_many({"--seeds": seeds > 1, "--dry-run": dry_run})
         supervise(mine, resume or out)
@@ -193,8 +193,10 @@ def _check_many(given: dict[str, bool]) -> None:
         )
 
 
-def _next_free(rows: str) -> Path:
+def next_free(rows: str, ending: str = "") -> Path:
+    """The first folder in runs/ that is named by the data, and this ending, and is not there yet."""
     stem = Path(rows).name.split(".")[0] or Path(rows).resolve().name or "run"
+    stem += ending
     names = [stem, *(f"{stem}-{i}" for i in range(2, 10_000))]
     return next(p for p in (Path("runs") / n for n in names) if not p.exists())
 
