@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -28,7 +27,14 @@ OWN_WAYS = {**SMALL, "epochs": 7, "schedule": "cosine", "early_stopping": 1}
 MODELS = {
     "a": {"latent_dim": 1, "beta": 3.0, "keep_prob": 0.7, "learning_rate": 3e-3, "mean_l1": 1e-2, "seed": 1},
     "b": {"latent_dim": 3, "beta": 1.0, "keep_prob": 1.0, "learning_rate": 0.1, "mean_l1": 1e-3, "seed": 0},
-    "c": {"latent_dim": 2, "beta": 0.5, "keep_prob": 0.9, "learning_rate": 1e-2, "mean_l1": 1e-2, "epochs": 4},
+    "c": {
+        "latent_dim": 2,
+        "beta": 0.5,
+        "keep_prob": 0.9,
+        "learning_rate": 1e-2,
+        "mean_l1": 1e-2,
+        "epochs": 4,
+    },
 }
 
 
