@@ -82,7 +82,8 @@ def resume(folder: str | Path, rows: object = None, *, display: Display | None =
 def _run(sweep: Sweep, rows: object, display: Display) -> Sweep:
     backend.configure()
     sweep.save()
-    todo = {name: own for name, own in sweep.models.items() if name not in sweep.summaries}
+    done = sweep.summaries.keys() | sweep.failed.keys()
+    todo = {name: own for name, own in sweep.models.items() if name not in done}
     stop = Stop()
     with heeding_signals(stop.heed) if sweep.folder is not None else nullcontext():
         if todo:
@@ -107,7 +108,7 @@ def _take_up(sweep: Sweep, group: list[Member]) -> None:
         return
     for member in group:
         folder = sweep.folder / member.name
-        if (folder / SETTINGS).exists() and member.name not in sweep.failed:
+        if (folder / SETTINGS).exists():
             member.fitted.folder = folder
             member.journal.take_up(member.trainer)
         else:
@@ -123,6 +124,8 @@ def _finish(
         if sweep.folder is not None:
             stop.check(lambda: None, sweep.folder)
         if member.failed is not None:
+            if sweep.folder is not None:
+                member.journal.save(member.trainer)  # what was good is kept
             sweep.failed[member.name] = member.failed
             display.notice(f"{member.name}: {member.failed}")
         else:
