@@ -1,8 +1,8 @@
 """A sweep's epoch beside the matrix products that its models cannot do without.
 
 The floor is one model's matrix products in an epoch (its steps, forward and backward, and its validation
-rows, forward; linear paths too) in compiled loops on the same machine in the same run; what is held against it
-is a sweep's epoch as a person pays for it: likelihoods, dropout, optimiser and Python's decisions included.
+rows, forward; linear paths too) in compiled loops on the same machine in the same run; what is held against
+it is a sweep's epoch as a person pays for it: likelihoods, dropout, optimiser and Python's decisions too.
 """
 
 import statistics

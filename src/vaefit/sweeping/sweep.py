@@ -16,6 +16,7 @@ from vaefit.folder import README, SETTINGS, write_atomically
 from vaefit.journal import heeding_signals
 from vaefit.options import Value
 from vaefit.reading import read_and_split
+from vaefit.settle import parse_share
 from vaefit.sweeping import grid, results
 from vaefit.sweeping.prepare import TOGETHER, groups, prepare_all
 from vaefit.sweeping.readme import text as readme_of
@@ -60,6 +61,8 @@ def sweep(
     if folder is not None:
         results.check_free(folder, force)
         check_out(folder, rows, force)
+    if parse_share(str(settings.get("validation", "0"))) is None:
+        settings["validation"] = _named(settings["validation"])
     first = int(settings.pop("seed", None) or 0)
     begun = Sweep(
         _named(rows), _resolved(recipe), settings, sizes, tuple(range(first, first + seeds)), together, folder
