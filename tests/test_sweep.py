@@ -132,7 +132,7 @@ def epochs_of(run: Path) -> int:
 
 
 def wait_for_epochs(run: Path, epochs: int, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while process.poll() is None and epochs_of(run) <= epochs and time.monotonic() < until:
         time.sleep(0.01)
 
