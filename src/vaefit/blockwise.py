@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -78,7 +79,9 @@ def sampled(blocks: Blocks, seed: int = 0) -> Dataset:
     Raises:
         DataError: they do not suit the run.
     """
-    found = streams.take(blocks.stream, None, "block", seed, progress=blocks.display.reading).sample
+    found = streams.take(
+        blocks.stream, None, "block", seed, progress=partial(blocks.display.working, "looking at rows")
+    ).sample
     for message in found.notices:
         blocks.display.notice(message)
     if found.n < blocks.n:
