@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Key
 
 from vaefit import catalogue
 from vaefit.data import Transform, Variable
+from vaefit.data.streams import Whole
 from vaefit.errors import SettingsError
 from vaefit.model import VAE
 from vaefit.networks import LinearPath, Network, ShownCells, shown_width
@@ -18,6 +19,7 @@ from vaefit.objectives import Objective
 from vaefit.optimise import Schedule, build_optimizer, build_schedule
 from vaefit.penalties import Penalty
 from vaefit.settings import Settings
+from vaefit.streaming import Streamed
 from vaefit.train import Plan, Trainer
 from vaefit.visits import TrainingVisit
 
@@ -132,8 +134,11 @@ def build_trainer(
     validation: Float[np.ndarray, "held_out variables"] | None = None,
     weights: Float[np.ndarray, " rows"] | None = None,
     validation_weights: Float[np.ndarray, " held_out"] | None = None,
+    whole: Whole | None = None,
 ) -> Trainer:
     """The training that the settings describe, of a model on rows as the network takes them.
+
+    Where rows are read block by block, `whole` are all of them and `x` is a sample.
 
     Raises:
         SettingsError: the objective and the likelihood do not go together.
@@ -155,7 +160,12 @@ def build_trainer(
         validation=validation,
         weights=weights,
         validation_weights=validation_weights,
+        stream=None if whole is None else _streamed(settings, transform, whole),
     )
+
+
+def _streamed(settings: Settings, transform: Transform, whole: Whole) -> Streamed:
+    return Streamed(whole, transform.forward, settings.batch_size, settings.shuffle, settings.seed)
 
 
 def _network(

@@ -72,7 +72,9 @@ class Parameters(BaseEstimator):
         column: Sequence[str] | None = None,
         header: bool | None = None,
         missing: bool | None = None,
+        stream: bool | None = None,
         skip_bad: bool | None = None,
+        cache: str | None = None,
         scaling: Literal["auto", "standardise", "quantile"] | None = None,
         dequantise: bool | None = None,
         binarise: bool | None = None,
@@ -159,7 +161,9 @@ class Parameters(BaseEstimator):
         self.column = column
         self.header = header
         self.missing = missing
+        self.stream = stream
         self.skip_bad = skip_bad
+        self.cache = cache
         self.scaling = scaling
         self.dequantise = dequantise
         self.binarise = binarise

@@ -17,7 +17,7 @@ from vaefit import backend, by_ppca, data, doctor, initialise, readme, recipes, 
 from vaefit.assemble import build_trainer, builder
 from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display, Silent
-from vaefit.errors import RunError, SettingsError, TrainingError
+from vaefit.errors import DataError, RunError, SettingsError, TrainingError
 from vaefit.evaluation import Reference, reference_of, visited
 from vaefit.folder import README, REPORT, check_free, write_atomically
 from vaefit.journal import Journal
@@ -332,11 +332,29 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     try:
         with journal.stopping_on_signals():
             trainer.run(journal)
-    except TrainingError:
+    except (TrainingError, DataError) as problem:
         # What was good is kept.
-        if fitted.folder is not None:
-            journal.save(trainer)
-        raise
+        if fitted.folder is None:
+            raise
+        journal.save(trainer)
+        if isinstance(problem, TrainingError):
+            raise
+        raise type(problem)(
+            f"{problem}; all is saved; then go on with: vaefit fit --resume {fitted.folder}"
+        ) from problem
+    return finish(fitted, trainer, journal, shown, seconds_before + time.perf_counter() - began)
+
+
+def finish(
+    fitted: Run,
+    trainer: Trainer,
+    journal: Journal,
+    shown: Dataset,
+    seconds: float,
+    *,
+    pictures: bool = True,
+) -> doctor.Report:
+    """Keep what training of so many seconds came to, save all, and say what the doctor finds."""
     fitted.model, fitted.history = trainer.kept(), journal.history
     fitted.reference = _reference(fitted, trainer)
     if trainer.validation is not None and trainer.progress.best_epoch == 0:
@@ -345,20 +363,28 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
             "no epoch was better than the start on the validation rows: the start is kept; try "
             f"more --epochs, or --learning-rate {smaller:.0e}"
         )
-    fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
+    fitted.summary = _summary(trainer, fitted, seconds)
     if fitted.folder is not None:
         journal.save(trainer)
         fitted.save_reference()
     # From the rows in memory.
     found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False)
     fitted.summary["findings"] = [f.to_dict() for f in found.findings if f.severity != "information"]
-    if fitted.folder is not None:
-        # Not needed before: half a second until the first step is seen.
-        from vaefit.figures.draw import write_all
-
-        write_all(fitted, shown, fitted.folder)
-        write_atomically(fitted.folder / README, readme.text(fitted))
+    if fitted.folder is not None and pictures:
+        write_pictures(fitted, shown)
+    elif fitted.folder is not None:
+        write_atomically(fitted.folder / README, readme.text(fitted, pictures=False))
     return found
+
+
+def write_pictures(fitted: Run, shown: Dataset) -> None:
+    """The pictures of a run that is done, and its README with them."""
+    # Not needed before: half a second until the first step is seen.
+    from vaefit.figures.draw import write_all
+
+    assert fitted.folder is not None
+    write_all(fitted, shown, fitted.folder)
+    write_atomically(fitted.folder / README, readme.text(fitted))
 
 
 def _prepare(
@@ -373,8 +399,8 @@ def _prepare(
         model, settings, notices = _start(settings, transform, x, validation)
     else:
         model, notices = earlier.model_with(settings), ()
-    trainer = build_trainer(settings, transform, model, x, validation)
-    trainer.names = rows.names
+    trainer = build_trainer(settings, transform, model, x, validation, whole=rows.whole)
+    trainer.names = None if rows.whole is not None else rows.names
     return Run(model, settings, transform, _source(rows, held_out)), trainer, notices
 
 
@@ -387,7 +413,7 @@ def _reference(fitted: Run, trainer: Trainer) -> Reference | None:
 
 def _inherited(settings: Settings) -> Settings:
     """The settings that go with weights: all but those of their data and its schedule."""
-    of_data = {"validation", "include", "limit", "key", "skip_bad", "schedule_epochs"}
+    of_data = {"validation", "include", "limit", "key", "skip_bad", "stream", "cache", "schedule_epochs"}
     return Settings.of(**{n: v for n, v in settings.given().items() if n not in of_data})
 
 
@@ -431,7 +457,7 @@ def _source(rows: Dataset, held_out: Dataset | None) -> dict[str, Any]:
     path = Path(rows.source).expanduser()
     return {
         "path": str(path.resolve()) if path.exists() else rows.source,
-        "rows": rows.n,
+        "rows": rows.total,
         "validation_rows": 0 if held_out is None else held_out.n,
         "shape": list(rows.shape),
     }

@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -132,15 +132,11 @@ class Journal:
     @contextmanager
     def stopping_on_signals(self) -> Iterator[None]:
         """Let Ctrl-C and SIGTERM end the run, saved, after the steps under way; a second one at once."""
-        if self.fitted.folder is None or threading.current_thread() is not threading.main_thread():
+        if self.fitted.folder is None:
             yield
             return
-        before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with heeding_signals(self._on_signal):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     @property
     def _folder(self) -> Path:
@@ -167,6 +163,20 @@ class Journal:
         )
 
 
+@contextmanager
+def heeding_signals(heed: Callable[[int, object], None]) -> Iterator[None]:
+    """Let a function hear of Ctrl-C and SIGTERM, where this thread is the one that may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.signal(s, heed) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _progress(saved: dict[str, Any], folder: Path) -> Progress:
     try:
         return Progress(**saved["progress"])
@@ -175,8 +185,11 @@ def _progress(saved: dict[str, Any], folder: Path) -> Progress:
 
 
 def fingerprint(trainer: Trainer) -> str:
-    """A short hash of the training and validation rows as the network sees them, and of their weights."""
-    digest = hashlib.sha256()
+    """A short hash of the training and validation rows as the network sees them, and of their weights.
+
+    Of a stream, of how many rows there are, the sample of them, and the validation rows.
+    """
+    digest = hashlib.sha256(b"" if trainer.stream is None else b"%d" % trainer.n)
     for x in (trainer.x, trainer.validation, trainer.weights, trainer.validation_weights):
         if x is not None:
             digest.update(repr(x.shape).encode())

@@ -123,7 +123,15 @@ class Settings:
         None, "a table's first line has the columns' names (unset: found by looking)"
     )
     missing: bool = option(False, "take NaN in arrays as missing cells, as those of a table are")
-    skip_bad: bool = option(False, "leave out unreadable images, and say how many")
+    stream: bool | None = option(
+        None, "read rows block by block as training goes on (unset: where they do not fit in memory)"
+    )
+    skip_bad: bool | None = option(
+        None, "leave out unreadable images, and say how many (unset: where they are at most a tenth)"
+    )
+    cache: str | None = option(
+        None, "folder where images read block by block stay decoded (unset: they are decoded for each run)"
+    )
     scaling: Literal["auto", "standardise", "quantile"] = option(
         "auto",
         "tables: real columns by mean and sd, or by quantiles to a normal distribution (auto: odd ones)",

@@ -44,6 +44,8 @@ def settle(settings: Settings, rows: Dataset, asked: set[str]) -> Settled:
                 f"likelihood {settings.likelihood} on grey values: its ELBO is a cross-entropy, no "
                 "log-likelihood (of pixels drawn as 0 or 1 it is one: --binarise)"
             )
+    # So that the run is taken up the same way wherever that is.
+    settings = settings.with_(stream=rows.whole is not None)
     settings, told = by_rows.settle(settings, transform, rows)
     _check_asked(settings, asked)
     _check_network(settings, transform)

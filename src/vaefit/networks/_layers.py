@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Key, UInt16
 
 from vaefit.hashing import random_bits
 from vaefit.networks._base import Activations, Network
@@ -116,13 +116,26 @@ class Layered(Network):
 
     def _kept(self, batch: tuple[int, ...], key: Key[Array, ""] | None) -> list[Bool[Array, "*batch _"]]:
         """Which units of each hidden layer dropout keeps; empty where there is none."""
-        if key is None or self.keep_prob == 1:
+        if key is None or _is_one(self.keep_prob):
             return []
         units = [weight.shape[-1] // self.inputs_a_unit for weight in self.weights[:-1]]
         # One draw for all layers compiles and runs faster than one each; the probability is right to 1e-5.
         bits = random_bits(key, (*batch, sum(units)))
-        kept = bits < jnp.uint16(min(round(self.keep_prob * 65536), 65535))
+        kept = _at_odds(bits, self.keep_prob)
         return jnp.split(kept, np.cumsum(units)[:-1], axis=-1)
+
+
+def _is_one(keep_prob: float | Array) -> bool:
+    return not isinstance(keep_prob, jax.Array) and keep_prob == 1
+
+
+def _at_odds(bits: UInt16[Array, "*shape"], keep_prob: float | Array) -> Bool[Array, "*shape"]:
+    """True with this probability."""
+    if not isinstance(keep_prob, jax.Array):
+        return bits < jnp.uint16(min(round(keep_prob * 65536), 65535))
+    # Traced, where many models train as one; 1 for some of them.
+    least = jnp.minimum(jnp.round(keep_prob * 65536), 65535).astype(jnp.uint16)
+    return (bits < least) | (keep_prob == 1)
 
 
 def _normal(key: Key[Array, ""], shape: tuple[int, ...], mean: float, sd: float) -> Array:
