@@ -41,11 +41,11 @@ def measure(rounds: int) -> list[Comparison]:
     made, images = settings(), transform_from_dict({"kind": "unit-interval", "shape": list(shape)})
     model = build_model(made, x.shape[1], jax.random.key(0), shape=shape)
     trainer = build_trainer(made, images, model, x)
-    order = trainer._order(0)
+    (part,) = trainer.rows.parts(0, 0)
     with Peer("torch_conv.py", SIDE, BATCH, LATENT, *CHANNELS) as torch:
         found = take_turns(
             {
-                "vaefit": lambda: 1e3 / STEPS * seconds(lambda n: trainer._timed_chunk(order, 0, n), STEPS),
+                "vaefit": lambda: 1e3 / STEPS * seconds(lambda n: trainer._timed_chunk(part, 0, n), STEPS),
                 "torch": lambda: 1e3 / STEPS * torch.seconds(STEPS),
             },
             rounds or ROUNDS,

@@ -1,7 +1,8 @@
 """A run at work on rows that do not fit in memory: blocks of rows in, a table in row groups out."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -70,6 +71,24 @@ def beyond_memory(run: Run, path: str, display: Display, **how: Any) -> Blocks |
         return None
     stream = stream.prepared(display.reading)
     return Blocks(run, stream, display) if stream.ready else None
+
+
+def sampled(blocks: Blocks, seed: int = 0) -> Dataset:
+    """Rows evenly drawn from all of them (all of them, where they are few), as the run takes them; one pass.
+
+    Raises:
+        DataError: they do not suit the run.
+    """
+    found = streams.take(
+        blocks.stream, None, "block", seed, progress=partial(blocks.display.working, "looking at rows")
+    ).sample
+    for message in found.notices:
+        blocks.display.notice(message)
+    if found.n < blocks.n:
+        blocks.display.notice(
+            f"{found.n:,} of {blocks.n:,} rows were looked at, evenly drawn from all of them"
+        )
+    return blocks.run.dataset(replace(found, whole=None))
 
 
 def seed_of(seed: int, number: int) -> int:

@@ -70,13 +70,14 @@ def _memory(trainer: Trainer) -> dict[str, float]:
     """MiB of what training holds: what stays, and what a batch's layers compute on the way."""
     weights = _mib(trainer.state.params)
     validation = 0 if trainer.validation is None else trainer.validation.nbytes
+    windows = 0 if trainer.stream is None else trainer.stream.nbytes
     return {
         "weights": weights,
         "gradients": weights,
         "optimizer": _mib(trainer.state.optimizer),
         # The last state that is known to be good stays until the next is.
         "kept state": weights + _mib(trainer.state.optimizer),
-        "data": (trainer.x.nbytes + validation) / MIB,
+        "data": (trainer.x.nbytes + validation + windows) / MIB,
         "activations": _activations(trainer),
     }
 

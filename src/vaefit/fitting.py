@@ -142,6 +142,8 @@ def prepare(
     settled = settle(chosen, train_rows, set(settings))
     fitted, trainer, notices = _prepare(settled, train_rows, held_out, earlier)
     if weights is not None:
+        if train_rows.whole is not None:
+            raise SettingsError("weights go with rows in memory, found rows read block by block; --no-stream")
         trainer = _weighted(trainer, weights, chosen)
     for message in (*settled.notices, *notices):
         display.notice(message)
@@ -479,5 +481,12 @@ def _summary(trainer: Trainer, fitted: Run, seconds: float) -> dict[str, Any]:
         "train": asdict(train),
         "validation": None if validation is None else asdict(validation),
         "skipped_steps": int(trainer.state.skipped),
+        **({} if trainer.stream is None else {"waiting": _waiting(fitted.history)}),
         "parameters": sum(p.size for p in jax.tree.leaves(eqx.filter(fitted.model, eqx.is_inexact_array))),
     }
+
+
+def _waiting(history: list[dict[str, Any]]) -> float:
+    """The share of the time in training in which the device had no rows; by epochs, of the middle one."""
+    found = [record["waiting"] for record in history if "waiting" in record]
+    return float(np.median(found)) if found else 0.0

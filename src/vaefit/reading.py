@@ -1,5 +1,6 @@
 """The rows of a run: read as its settings say, and split into training and validation rows."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +75,8 @@ def beyond_memory(rows: object, settings: Settings, schema: Schema | None = None
         SettingsError: that was asked of rows that are only read whole.
         DataError: the rows cannot be read.
     """
-    if settings.stream is False or (settings.stream is None and not isinstance(rows, str | Path)):
+    in_memory = isinstance(rows, Dataset) or (settings.stream is None and not isinstance(rows, str | Path))
+    if settings.stream is False or in_memory:
         return None
     stream = None
     if isinstance(rows, str | Path):
@@ -92,8 +94,8 @@ def beyond_memory(rows: object, settings: Settings, schema: Schema | None = None
 def _streamed(stream: Stream, settings: Settings, display: Display) -> tuple[Dataset, Dataset | None]:
     """A sample of the training rows that knows of all of them, and the validation rows."""
     share = parse_share(settings.validation)
-    found = streams.take(stream, share, settings.validation_by, settings.seed, progress=display.reading)
-    sample, held_out = found
+    looking = partial(display.working, "looking at rows")
+    sample, held_out = streams.take(stream, share, settings.validation_by, settings.seed, progress=looking)
     _shown(sample, display)
     if share is None:
         held_out = read(settings.validation, settings, display, sample.schema)

@@ -92,6 +92,11 @@ class Streamed:
         return batches > 1
 
     @property
+    def nbytes(self) -> int:
+        """Memory for windows: one in use, one read ahead, one being read."""
+        return 3 * 4 * self.size * self.whole.stream.dim
+
+    @property
     def n(self) -> int:
         """How many rows there are."""
         return self.whole.n

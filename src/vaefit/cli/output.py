@@ -111,6 +111,16 @@ def beyond_memory(fitted: Run, path: str, screen: Any, **reading: Any) -> blockw
     return blockwise.beyond_memory(fitted, path, screen, **reading_of(fitted, **reading))
 
 
+def read_or_sample(fitted: Run, path: str, screen: Any, **reading: Any) -> Dataset:
+    """The rows; where they are not to be in memory all at once, some of them, evenly drawn."""
+    blocks = beyond_memory(fitted, path, screen, **reading)
+    if blocks is None:
+        return read_for(fitted, path, screen, **reading)
+    found = blockwise.sampled(blocks)
+    screen.close()
+    return found
+
+
 def write_blocks(frames: "Iterable[pl.DataFrame]", out: Path, schema: Schema | None = None) -> dict[str, Any]:
     """A table written block by block; it takes its name when it is whole."""
     written: list[int] = []
@@ -195,6 +205,7 @@ def write_imputed_blocks(
 ) -> dict[str, Any]:
     """The same block by block; several tables one after the other."""
     schema, paths = synthetic.schema_of(blocks.run), numbered(out, max(1, options["multiple"]))
+    written: dict[str, Any] = {}
     for number, path in enumerate(paths):
         frames = blockwise.completed(blocks, options, intervals=intervals, table=number)
         written = write_blocks(frames, path, schema)

@@ -132,7 +132,7 @@ def evidence_of(run: Run, train: Dataset | None, held_out: Dataset | None, *, ow
     """A run, and rows to hold it against; `own` are split as the run's settings say."""
     counts = [0 if rows is None else rows.n for rows in (train, held_out)]
     whole = None if train is None else train.whole
-    where = _positions(run, *counts, whole) if own else (None, None)
+    where = _positions(run, counts[0], counts[1], whole) if own else (None, None)
     columns = next((rows.columns for rows in (train, held_out) if rows is not None), None)
     return Evidence(run, _rows(run, train, where[0]), _rows(run, held_out, where[1]), columns)
 

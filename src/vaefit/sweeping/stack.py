@@ -103,9 +103,11 @@ class Stack:
 
     def judge_starts(self) -> None:
         """Hold every start against its validation rows."""
-        bounds = self._bounds()
-        for member, bound in zip(self.members, bounds, strict=True):
-            if member.trainer.has_start_to_judge:
+        new = [m.trainer.has_start_to_judge for m in self.members]
+        if not any(new):
+            return
+        for member, bound, is_new in zip(self.members, self._bounds(), new, strict=True):
+            if is_new:
                 member.trainer.judge_start(member.journal, bound)
 
     def run_epoch(self, look: Look) -> None:

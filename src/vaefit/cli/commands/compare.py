@@ -50,7 +50,7 @@ def compare(
 
     loaded = [load(folder) for folder in folders]
     try:
-        dataset = None if rows is None else output.read_for(loaded[0], rows, screen, **reading)
+        dataset = None if rows is None else output.read_or_sample(loaded[0], rows, screen, **reading)
         found = comparing.compare(loaded, dataset, samples=samples, seed=seed, display=screen)
     finally:
         screen.close()

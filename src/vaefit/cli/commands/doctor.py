@@ -34,7 +34,7 @@ def doctor(
 
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    dataset = None if rows is None else output.read_for(fitted, rows, screen, **reading)
+    dataset = None if rows is None else output.read_or_sample(fitted, rows, screen, **reading)
     from vaefit.doctor import report
 
     found = report(fitted, dataset, screen)

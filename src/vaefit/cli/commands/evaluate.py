@@ -41,7 +41,8 @@ def evaluate(
     Log-likelihood by importance sampling, ELBO, rate and distortion (nats per datum), bits per dimension,
     reconstruction error, use of the latents, coverage, sample quality; baselines in one table with the model,
     the best of each column starred. Of a table with typed columns also each column given the others. A folder
-    of `vaefit fit --seeds` gives mean and standard error over seeds.
+    of `vaefit fit --seeds` gives mean and standard error over seeds. Of DATA beyond memory some rows are
+    looked at, evenly drawn from all of them.
     """
     from vaefit.cli import display, output
 
@@ -54,7 +55,7 @@ def evaluate(
     try:
         for folder in runs_in(run):
             fitted = load(folder)
-            dataset = output.read_for(fitted, rows, screen, **reading)
+            dataset = output.read_or_sample(fitted, rows, screen, **reading)
             found[folder.name] = evaluating.evaluate(
                 fitted, dataset, samples=samples, seed=seed, ais=ais, with_baselines=baselines, display=screen
             )

@@ -44,7 +44,7 @@ def explore(
     listening = bound(port)
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    dataset = None if rows is None else output.read_for(fitted, rows, screen, **reading)
+    dataset = None if rows is None else output.read_or_sample(fitted, rows, screen, **reading)
 
     def told(address: str) -> None:
         screen.close()

@@ -48,7 +48,7 @@ def report(
     screen = display.choose(quiet)
     try:
         fitted = load_run(run, device, threads, screen)
-        dataset = None if rows is None else output.read_for(fitted, rows, screen, **reading)
+        dataset = None if rows is None else output.read_or_sample(fitted, rows, screen, **reading)
         from vaefit.report import write
 
         written = write(fitted, dataset, out=path, with_data=not no_data, seed=seed, display=screen)

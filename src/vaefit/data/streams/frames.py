@@ -78,12 +78,12 @@ class Striking:
 
     def _beyond(self, cells: pl.Series) -> set[int]:
         low, high = self._ends.get(cells.name, (np.inf, -np.inf))
-        at = (cells.arg_min(), cells.arg_max())
-        if at[0] is None or at[1] is None:
+        first, last = cells.arg_min(), cells.arg_max()
+        if first is None or last is None:
             return set()
-        least, most = float(cells[at[0]]), float(cells[at[1]])
+        least, most = float(cells[first]), float(cells[last])
         self._ends[cells.name] = min(low, least), max(high, most)
-        return {int(row) for row, new in zip(at, (least < low, most > high), strict=True) if new}
+        return ({first} if least < low else set()) | ({last} if most > high else set())
 
     def _new(self, cells: pl.Series) -> set[int]:
         seen = self._levels.setdefault(cells.name, set())

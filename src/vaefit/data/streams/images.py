@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class Images(Stream):
         partial = folder / f".{os.getpid()}.rows"
         try:
             with partial.open("wb") as file:
-                rows = collect(container, self._names, lambda row: file.write(row.tobytes()) and None)
+                rows = collect(container, self._names, lambda row: _write(file, row))
             found = rows.dataset(np.empty((0, 0)), self._notices)
             partial.replace(folder / "rows")
             written = folder / f".{os.getpid()}.json"
@@ -142,6 +143,10 @@ def open_images(kind: Callable[[Path, Options], Container]) -> Callable[[Path, O
         return Images(path, options, kind)
 
     return opened
+
+
+def _write(file: BinaryIO, row: np.ndarray) -> None:
+    file.write(row.tobytes())
 
 
 def _is_tar(kind: object) -> bool:

@@ -13,7 +13,7 @@ from ..dataset import Dataset
 from .stream import Stream
 
 # Rows of the sample that settles what needs rows: so many numbers, but at least so many rows.
-SAMPLE_CELLS, FEWEST_ROWS = 1 << 22, 2048
+SAMPLE_CELLS, FEWEST_ROWS = 1 << 21, 2048
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from .survey import FEWEST_ROWS, Surveyed, survey
 # Rows are read block by block where they would take more than this share of the memory that is free.
 SHARE = 0.5
 # Validation rows stay in memory: so many numbers, or so many rows, at most.
-HELD_OUT_CELLS = 1 << 21
+HELD_OUT_CELLS = 1 << 20
 
 
 def beyond_memory(stream: Stream) -> bool:
