@@ -112,13 +112,9 @@ def on_all(mesh: Mesh | None, tree: PyTree) -> PyTree:
     )
 
 
-def two_axes(x: Float[Array, "*batch features"]) -> Float[Array, "... features"]:
-    """Samples and rows on one axis, as gradients of matrix products like it on one device.
-
-    Where rows are spread over devices they keep their axis: merged with the samples', each device would have
-    to compute all of them.
-    """
-    return x if _spreading.get() else x.reshape(-1, x.shape[-1])
+def is_spreading() -> bool:
+    """Traced: whether the rows of a batch are to keep an axis of their own."""
+    return _spreading.get()
 
 
 def _put(value: Array | np.ndarray, where: NamedSharding) -> Array:

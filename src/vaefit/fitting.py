@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from vaefit.display import Display, Silent
 from vaefit.errors import Interrupted, RunError, SettingsError
 from vaefit.evaluation import Reference, reference_of, visited
 from vaefit.folder import README, REPORT, check_free, write_atomically
-from vaefit.journal import Journal
+from vaefit.journal import Journal, likeness
 from vaefit.model import VAE
 from vaefit.networks import shown_numbers
 from vaefit.reading import read_and_split, split_weights
@@ -275,26 +274,12 @@ def _train(
     watch: Callable[[str], None] | None,
 ) -> Run:
     if processes.count() > 1:
-        processes.check_same(_likeness(fitted, trainer))
+        processes.check_same(likeness(fitted, trainer))
     if not processes.is_first():
         return _train_in_step(fitted, trainer, journal)
     shown = contextlib.nullcontext() if watch is None else _watched(fitted, trainer, journal, split, watch)
     with shown:
         return _train_and_show(fitted, trainer, journal, split, tensorboard=tensorboard, report=report)
-
-
-def _likeness(fitted: Run, trainer: Trainer) -> dict[str, float]:
-    """Numbers that are the same where data, their order and settings are."""
-    means = np.nan_to_num(trainer.x).mean(axis=1, dtype=np.float64)
-    return {
-        "training rows": len(trainer.x),
-        "validation rows": 0 if trainer.validation is None else len(trainer.validation),
-        "variables": trainer.x.shape[1],
-        "checksum of rows": float(means @ np.cos(np.arange(len(means)))),
-        "checksum of settings": float(
-            zlib.crc32(repr(sorted(fitted.settings.all().items())).encode()) % 2**20
-        ),
-    }
 
 
 def _train_in_step(fitted: Run, trainer: Trainer, journal: Journal) -> Run:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, UInt16
 
-from vaefit.devices import two_axes
+from vaefit.devices import is_spreading
 from vaefit.hashing import random_bits
 from vaefit.networks._base import Activations, Network
 
@@ -54,7 +54,20 @@ class Layered(Network):
         """Run the layers; a key turns dropout on."""
         batch = x.shape[:-1]
         kept = self._kept(batch, key)
-        x = two_axes(x)
+        if is_spreading():
+            # Rows on one axis with the samples' could not be divided: every device would compute all of them.
+            run = self._run
+            for _ in batch[1:]:
+                run = jax.vmap(run)
+            return run(x, kept)
+        # Two axes: gradients of more would be transposed for the matrix products.
+        kept = [units.reshape(-1, units.shape[-1]) for units in kept]
+        output, hidden = self._run(x.reshape(-1, x.shape[-1]), kept)
+        return Activations(
+            output.reshape(*batch, output.shape[-1]), tuple(h.reshape(*batch, h.shape[-1]) for h in hidden)
+        )
+
+    def _run(self, x: Float[Array, "rows in"], kept: list[Bool[Array, "rows _"]]) -> Activations:
         hidden = []
         last = len(self.weights) - 1
         for number in range(last):
@@ -62,10 +75,7 @@ class Layered(Network):
             if kept:
                 x = self.dropped(x, kept[number])
             hidden.append(x)
-        output = self.linear(last, x)
-        return Activations(
-            output.reshape(*batch, output.shape[-1]), tuple(h.reshape(*batch, h.shape[-1]) for h in hidden)
-        )
+        return Activations(self.linear(last, x), tuple(hidden))
 
     def linear(self, number: int, x: Float[Array, "rows in"]) -> Float[Array, "rows out"]:
         """The linear functions of a layer."""
