@@ -289,10 +289,10 @@ def test_steps_that_are_not_finite_change_nothing_and_are_counted() -> None:
     bad = rows(50)
     bad[27, 2] = np.nan
     training = trainer(x=bad, batch_size=10, shuffle=False)
-    order, before = training._order(0), training.state
-    assert not training._timed_chunk(order, 0, 5)
+    (part,), before = training.rows.parts(0, 0), training.state
+    assert not training._timed_chunk(part, 0, 5)
     assert training.state is before
-    training.step_by_step(Recorder(), order, 0, 5)
+    training.step_by_step(Recorder(), part, 0, 5)
     assert [int(n) for n in (training.state.step, training.state.skipped, training.state.failing)] == [
         5,
         1,
@@ -304,7 +304,7 @@ def test_steps_that_are_not_finite_change_nothing_and_are_counted() -> None:
         if step == 2:
             alone.state = alone.state._replace(step=alone.state.step + 1)
         else:
-            assert alone._timed_chunk(order, step, step + 1)
+            assert alone._timed_chunk(part, step, step + 1)
     for a, b in zip(jax.tree.leaves(training.state[:2]), jax.tree.leaves(alone.state[:2]), strict=True):
         assert np.array_equal(a, b)
 

@@ -37,7 +37,7 @@ def settle(settings: Settings, transform: Transform, rows: Dataset) -> Settled:
         settings = settings.with_(keep_prob=KEEP)
     if settings.cell_dropout is None:
         settings = settings.with_(cell_dropout=max(UNSEEN - missing, 0.0) if typed else 0.0)
-    settings, of_epochs = _epochs(settings, rows.n, table=transform.kind in ("columns", "standardise"))
+    settings, of_epochs = _epochs(settings, rows.total, table=transform.kind in ("columns", "standardise"))
     return Settled(settings, (*of_objective, *of_epochs))
 
 

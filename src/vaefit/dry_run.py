@@ -59,7 +59,7 @@ def plan(
         "transform": fitted.transform.kind,
         "parameters": sum(p.size for p in jax.tree.leaves(trainer.state.params)),
         "memory_mib": {**memory, "total": sum(memory.values())},
-        "batch_size": min(fitted.settings.batch_size, len(trainer.x)),
+        "batch_size": min(fitted.settings.batch_size, trainer.n),
         "steps_per_epoch": trainer.steps_per_epoch,
         "epochs": fitted.settings.most_epochs,
         **_times(fitted, trainer, display),

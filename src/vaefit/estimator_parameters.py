@@ -72,10 +72,13 @@ class Parameters(BaseEstimator):
         column: Sequence[str] | None = None,
         header: bool | None = None,
         missing: bool | None = None,
+        stream: bool | None = None,
         skip_bad: bool | None = None,
+        cache: str | None = None,
         scaling: Literal["auto", "standardise", "quantile"] | None = None,
         dequantise: bool | None = None,
         binarise: bool | None = None,
+        channels: Sequence[int] | None = None,
         activation: Literal["elu", "gelu", "leaky-relu", "relu", "sigmoid", "silu", "softplus", "tanh"]
         | None = None,
         keep_prob: float | None = None,
@@ -156,10 +159,13 @@ class Parameters(BaseEstimator):
         self.column = column
         self.header = header
         self.missing = missing
+        self.stream = stream
         self.skip_bad = skip_bad
+        self.cache = cache
         self.scaling = scaling
         self.dequantise = dequantise
         self.binarise = binarise
+        self.channels = channels
         self.activation = activation
         self.keep_prob = keep_prob
         self.init_sd = init_sd

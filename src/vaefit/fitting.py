@@ -14,12 +14,11 @@ import numpy as np
 from jaxtyping import Float
 
 from vaefit import backend, by_ppca, data, doctor, initialise, readme, recipes, run
-from vaefit.assemble import build_model, build_trainer
+from vaefit.assemble import build_trainer, builder
 from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display, Silent
-from vaefit.errors import RunError, SettingsError, TrainingError
+from vaefit.errors import DataError, RunError, SettingsError, TrainingError
 from vaefit.evaluation import Reference, reference_of, visited
-from vaefit.figures.draw import write_all
 from vaefit.folder import README, REPORT, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
@@ -333,11 +332,16 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     try:
         with journal.stopping_on_signals():
             trainer.run(journal)
-    except TrainingError:
+    except (TrainingError, DataError) as problem:
         # What was good is kept.
-        if fitted.folder is not None:
-            journal.save(trainer)
-        raise
+        if fitted.folder is None:
+            raise
+        journal.save(trainer)
+        if isinstance(problem, TrainingError):
+            raise
+        raise type(problem)(
+            f"{problem}; all is saved; then go on with: vaefit fit --resume {fitted.folder}"
+        ) from problem
     return finish(fitted, trainer, journal, shown, seconds_before + time.perf_counter() - began)
 
 
@@ -375,6 +379,9 @@ def finish(
 
 def write_pictures(fitted: Run, shown: Dataset) -> None:
     """The pictures of a run that is done, and its README with them."""
+    # Not needed before: half a second until the first step is seen.
+    from vaefit.figures.draw import write_all
+
     assert fitted.folder is not None
     write_all(fitted, shown, fitted.folder)
     write_atomically(fitted.folder / README, readme.text(fitted))
@@ -392,8 +399,8 @@ def _prepare(
         model, settings, notices = _start(settings, transform, x, validation)
     else:
         model, notices = earlier.model_with(settings), ()
-    trainer = build_trainer(settings, transform, model, x, validation)
-    trainer.names = rows.names
+    trainer = build_trainer(settings, transform, model, x, validation, whole=rows.whole)
+    trainer.names = None if rows.whole is not None else rows.names
     return Run(model, settings, transform, _source(rows, held_out)), trainer, notices
 
 
@@ -406,7 +413,7 @@ def _reference(fitted: Run, trainer: Trainer) -> Reference | None:
 
 def _inherited(settings: Settings) -> Settings:
     """The settings that go with weights: all but those of their data and its schedule."""
-    of_data = {"validation", "include", "limit", "key", "skip_bad", "schedule_epochs"}
+    of_data = {"validation", "include", "limit", "key", "skip_bad", "stream", "cache", "schedule_epochs"}
     return Settings.of(**{n: v for n, v in settings.given().items() if n not in of_data})
 
 
@@ -426,7 +433,8 @@ def _start(
         None if held_out is None else _as_numbers(held_out, variables),
         transform.shape,
     )
-    model = build_model(settings, x.shape[1], jax.random.fold_in(jax.random.key(settings.seed), 0), variables)
+    key = jax.random.fold_in(jax.random.key(settings.seed), 0)
+    model = builder(settings.of_model(), x.shape[1], variables, transform.shape)(key)
     if settings.start == "random":
         return model, settings, notices
     seen = by_ppca.with_mirrored(seen, transform.shape) if settings.mirror else seen
@@ -449,7 +457,7 @@ def _source(rows: Dataset, held_out: Dataset | None) -> dict[str, Any]:
     path = Path(rows.source).expanduser()
     return {
         "path": str(path.resolve()) if path.exists() else rows.source,
-        "rows": rows.n,
+        "rows": rows.total,
         "validation_rows": 0 if held_out is None else held_out.n,
         "shape": list(rows.shape),
     }

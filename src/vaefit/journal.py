@@ -185,8 +185,11 @@ def _progress(saved: dict[str, Any], folder: Path) -> Progress:
 
 
 def fingerprint(trainer: Trainer) -> str:
-    """A short hash of the training and validation rows as the network sees them, and of their weights."""
-    digest = hashlib.sha256()
+    """A short hash of the training and validation rows as the network sees them, and of their weights.
+
+    Of a stream, of how many rows there are, the sample of them, and the validation rows.
+    """
+    digest = hashlib.sha256(b"" if trainer.stream is None else b"%d" % trainer.n)
     for x in (trainer.x, trainer.validation, trainer.weights, trainer.validation_weights):
         if x is not None:
             digest.update(repr(x.shape).encode())

@@ -26,6 +26,8 @@ class Progress:
     seconds: float = 0.0
     returns: int = 0
     best_trained: float = -np.inf
+    # How often too little memory has made windows of rows smaller (`vaefit.streaming`).
+    halvings: int = 0
 
     def __post_init__(self) -> None:
         if self.best_epoch:

@@ -1,14 +1,15 @@
 """The rows of a run: read as its settings say, and split into training and validation rows."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from vaefit import data
 from vaefit.column_types import parse_types
-from vaefit.data import Dataset, Schema, schema_of
+from vaefit.data import Dataset, Schema, schema_of, streams
+from vaefit.data.streams import Stream
 from vaefit.display import Display
 from vaefit.errors import DataError, SettingsError
 from vaefit.run import Run
@@ -26,6 +27,9 @@ def read_and_split(
     Raises:
         DataError: the data cannot be read or split.
     """
+    stream = beyond_memory(rows, settings, schema)
+    if stream is not None:
+        return _streamed(stream, settings, display)
     dataset = read(rows, settings, display, schema)
     share = parse_share(settings.validation)
     if share is None:
@@ -40,7 +44,6 @@ def read(rows: object, settings: Settings, display: Display, schema: Schema | No
     Raises:
         DataError: they cannot be read.
     """
-    size = parse_size(settings.size)
     if isinstance(rows, Dataset):
         return rows
     types = parse_types(settings.column)
@@ -48,22 +51,55 @@ def read(rows: object, settings: Settings, display: Display, schema: Schema | No
         if types or settings.header is not None or settings.missing or data.is_frame(rows):
             dataset = Dataset.from_table(rows, types=types, header=settings.header, limit=settings.limit)
             return _shown(dataset, display)
+        size = parse_size(settings.size)
         return Dataset.from_array(rows, size=size, grayscale=settings.grayscale, limit=settings.limit)
-    dataset = data.read(
-        rows,
-        include=settings.include,
-        size=size,
-        grayscale=settings.grayscale,
-        limit=settings.limit,
-        key=settings.key,
-        skip_bad=settings.skip_bad,
-        missing=settings.missing,
-        progress=display.reading,
-        types=types,
-        header=settings.header,
-        schema=schema,
-    )
-    return _shown(dataset, display)
+    return _shown(data.read(rows, **_how(settings, schema), progress=display.reading), display)
+
+
+def _how(settings: Settings, schema: Schema | None) -> dict[str, Any]:
+    """The way of reading that the settings ask for."""
+    names = ("include", "grayscale", "limit", "key", "skip_bad", "missing", "header")
+    return {
+        **{name: getattr(settings, name) for name in names},
+        "size": parse_size(settings.size),
+        "types": parse_types(settings.column),
+        "schema": schema,
+    }
+
+
+def beyond_memory(rows: object, settings: Settings, schema: Schema | None = None) -> Stream | None:
+    """Rows that are to be read block by block: as the settings say, or where they do not fit in memory.
+
+    Raises:
+        SettingsError: that was asked of rows that are only read whole.
+        DataError: the rows cannot be read.
+    """
+    if settings.stream is False or (settings.stream is None and not isinstance(rows, str | Path)):
+        return None
+    stream = None
+    if isinstance(rows, str | Path):
+        cache = None if settings.cache is None else Path(settings.cache)
+        stream = data.open_stream(rows, **_how(settings, schema), cache=cache)
+    if settings.stream and stream is None:
+        what = rows if isinstance(rows, str | Path) else "rows in memory"
+        raise SettingsError(
+            f"stream is for .npy without missing cells, .parquet, and images, found {what}; leave it out"
+        )
+    wanted = stream is not None and (settings.stream or streams.beyond_memory(stream))
+    return stream if wanted else None
+
+
+def _streamed(stream: Stream, settings: Settings, display: Display) -> tuple[Dataset, Dataset | None]:
+    """A sample of the training rows that knows of all of them, and the validation rows."""
+    share = parse_share(settings.validation)
+    found = streams.take(stream, share, settings.validation_by, settings.seed, progress=display.reading)
+    sample, held_out = found
+    _shown(sample, display)
+    if share is None:
+        held_out = read(settings.validation, settings, display, sample.schema)
+    settled = "" if sample.n == sample.total else f"; {sample.n:,} of them settle what needs rows in memory"
+    display.notice(f"{sample.total:,} training rows are read block by block{settled}")
+    return sample, held_out
 
 
 def _shown(dataset: Dataset, display: Display) -> Dataset:
@@ -130,7 +166,7 @@ def positions(
 ) -> tuple[Int[np.ndarray, " train"], Int[np.ndarray, " held_out"]] | None:
     """Where training and validation rows stood among all `n` rows; None if not split by their order."""
     share = parse_share(settings.validation)
-    if share is None or settings.validation_by == "group":
+    if share is None or settings.validation_by == "group" or settings.stream:
         return None
     return data.split(Dataset(np.empty((n, 1)), (1,)), share, settings.validation_by, settings.seed)
 

@@ -1,7 +1,7 @@
 """`score`: how odd each row is, and which of its cells make it so."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from jaxtyping import Float
@@ -71,29 +71,61 @@ def score(
     >>> found.score.shape, found.explained.shape, found.percentile is None
     ((4,), (4, 2), True)
     """
-    display = display or Silent()
-    if why := why_undefined(run.model):
-        raise SettingsError(f"expected a likelihood to score rows by, found none: {why}")
-    if explain and not run.model.likelihood.typed:
-        raise SettingsError(
-            f"--explain leaves cells out one by one, and likelihood {run.settings.likelihood} takes no "
-            "missing cells; fit a table (likelihood columns)"
+    scorer = Scorer(run, draws=draws, explain=explain, seed=seed, display=display)
+    return scorer(run.dataset(rows), seed)
+
+
+class Scorer:
+    """Scores rows of a run, all at once or block by block; training rows are scored once, the first time.
+
+    Raises:
+        SettingsError: as `score` does.
+    """
+
+    def __init__(
+        self, run: Run, *, draws: int, explain: bool, seed: int, display: Display | None = None
+    ) -> None:
+        if why := why_undefined(run.model):
+            raise SettingsError(f"expected a likelihood to score rows by, found none: {why}")
+        if explain and not run.model.likelihood.typed:
+            raise SettingsError(
+                f"--explain leaves cells out one by one, and likelihood {run.settings.likelihood} takes no "
+                "missing cells; fit a table (likelihood columns)"
+            )
+        self._run, self._draws, self._explain, self._seed = run, draws, explain, seed
+        self._display = display or Silent()
+
+    def __call__(self, dataset: Dataset, seed: int) -> Scores:
+        """The scores of rows, by draws of this seed."""
+        run, x = self._run, seen(self._run, dataset, seed)
+        found, error = log_likelihood(run, x, self._draws, seed, progress=self._telling("scoring"))
+        explained = self._explained(x, found, seed) if self._explain else None
+        there, usual = self._training
+        return Scores(
+            -found, error, None if there is None else share_less_odd(found, there), explained, usual
         )
-    dataset = run.dataset(rows)
-    x = seen(run, dataset, seed)
-    found, error = log_likelihood(run, x, draws, seed, progress=partial(display.working, "scoring"))
-    explained = _explained(run, x, found, draws, seed, display) if explain else None
-    train = _training_rows(run, seed, display)
-    if train is None:
-        return Scores(-found, error, None, explained)
-    progress = partial(display.working, "training rows")
-    there = log_likelihood(run, train, draws, seed, progress=progress)[0]
-    usual = None
-    if explain:
+
+    @cached_property
+    def _training(
+        self,
+    ) -> tuple[Float[np.ndarray, " training"] | None, Float[np.ndarray, " variables"] | None]:
+        """The log-likelihoods of training rows, and what a cell of each column usually costs them."""
+        train = _training_rows(self._run, self._seed, self._display)
+        if train is None:
+            return None, None
+        progress = self._telling("training rows")
+        there = log_likelihood(self._run, train, self._draws, self._seed, progress=progress)[0]
+        if not self._explain:
+            return there, None
         some = spread(len(train), USUAL_ROWS)
-        parts = _explained(run, train[some], there[some], draws, seed, display)
-        usual = np.nansum(parts, axis=0) / np.maximum((~np.isnan(parts)).sum(axis=0), 1)
-    return Scores(-found, error, share_less_odd(found, there), explained, usual)
+        parts = self._explained(train[some], there[some], self._seed)
+        return there, np.nansum(parts, axis=0) / np.maximum((~np.isnan(parts)).sum(axis=0), 1)
+
+    def _explained(self, x: np.ndarray, whole: np.ndarray, seed: int) -> Float[np.ndarray, "rows variables"]:
+        return _explained(self._run, x, whole, self._draws, seed, self._display)
+
+    def _telling(self, what: str) -> Progress:
+        return partial(self._display.working, what)
 
 
 def seen(run: Run, dataset: Dataset, seed: int) -> Float[np.ndarray, "rows variables"]:

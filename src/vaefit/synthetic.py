@@ -1,7 +1,7 @@
 """New rows of a table: the model's own, all of them or those that meet conditions."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,8 +71,7 @@ def sample_rows(
     """
     schema = schema_of(run)
     conditions = [parse_condition(text, schema) for text in where]
-    values = _draw(run, n, conditions, seed, display or Silent())
-    return decode(values, schema)
+    return decode(np.concatenate(list(drawn(run, n, conditions, seed, display or Silent()))), schema)
 
 
 def schema_of(run: Run) -> Schema:
@@ -144,25 +143,30 @@ def _code(column: Column, sign: str, value: str, text: str) -> float:
     return float(column.categories.index(value))
 
 
-def _draw(
-    run: Run, n: int, conditions: list[Condition], seed: int, display: Display
-) -> Float[np.ndarray, "n variables"]:
-    kept, have, drawn = [], 0, 0
+def drawn(
+    run: Run, n: int, conditions: Sequence[Condition], seed: int, display: Display
+) -> Iterator[Float[np.ndarray, "batch variables"]]:
+    """`n` rows that meet all conditions, a batch at a time.
+
+    Raises:
+        DataError: they are too rare.
+    """
+    have = tried = batch = 0
     while have < n:
         size = BATCH if conditions else min(n - have, MOST_AT_ONCE)
-        values = draw_values(run, size, seed, batch=len(kept))
-        drawn += len(values)
+        values = draw_values(run, size, seed, batch=batch)
+        tried, batch = tried + len(values), batch + 1
         good = np.logical_and.reduce([np.ones(len(values), bool), *(c.holds(values) for c in conditions)])
-        kept.append(values[good])
-        have += int(good.sum())
-        display.working("sampling", min(have, n), n)
-        if drawn >= MOST_DRAWN and have < n:
+        kept = values[good][: n - have]
+        have += len(kept)
+        display.working("sampling", have, n)
+        yield kept
+        if conditions and tried >= MOST_DRAWN and have < n:
             words = " and ".join(condition.text for condition in conditions)
             raise DataError(
-                f"--where {words}: expected {n} such rows, found {have} among {drawn:,} drawn: too rare "
+                f"--where {words}: expected {n} such rows, found {have} among {tried:,} drawn: too rare "
                 "under this model; ask for fewer, or loosen the conditions"
             )
-    return np.concatenate(kept)[:n]
 
 
 def draw_values(run: Run, n: int, seed: int, *, batch: int = 0) -> Float[np.ndarray, "n variables"]:

@@ -5,6 +5,7 @@ progress, interruption, non-finite numbers; between epochs: validation, history,
 early stopping, and the choice of the weights to keep.
 """
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from vaefit.backend import out_of_memory
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
 from vaefit.evaluation import Bound, Evaluator, LogJacobian, visited
@@ -27,6 +29,7 @@ from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
 from vaefit.program import Program, State, Sums, compiled
 from vaefit.progress import Progress
+from vaefit.streaming import Part, Resident, Rows, Streamed
 from vaefit.visits import TrainingVisit
 
 # How long Python stays away: long enough to cost nothing, short enough for a lively progress bar.
@@ -76,6 +79,8 @@ class Trainer:
 
     With `weights` a mean over training rows is a weighted one; the loss of a batch of n rows is the sum of
     w l over n, w scaled to mean 1 over all rows, so that a step is, in expectation, that mean's.
+
+    Where there is a `stream` it brings the rows to train on, and `x` is a sample of them.
     """
 
     model: VAE
@@ -90,19 +95,21 @@ class Trainer:
     weights: Float[np.ndarray, " rows"] | None = None
     validation_weights: Float[np.ndarray, " held_out"] | None = None
     progress: Progress = field(default_factory=Progress)
+    stream: Streamed | None = None
 
     def __post_init__(self) -> None:
         params, self._static = eqx.partition(self.model, eqx.is_inexact_array)
         self.state = State(
             params,
-            self.optimizer.init(params),
+            jax.jit(self.optimizer.init)(params),
             jnp.zeros((), jnp.int32),
             self._no_sums(),
             *jnp.zeros(2, jnp.int32),
         )
         self.best = jax.device_get(params)
-        self._batch_size = min(self.plan.batch_size, len(self.x))
-        self.steps_per_epoch = -(-len(self.x) // self._batch_size)
+        self.n = len(self.x) if self.stream is None else self.stream.n
+        self._batch_size = min(self.plan.batch_size, self.n)
+        self.steps_per_epoch = -(-self.n // self._batch_size)
         self.order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
         self.program = Program(
             static=self._static,
@@ -113,7 +120,7 @@ class Trainer:
             visit=self.plan.visit,
             samples=self.plan.samples,
             shuffle=self.plan.shuffle,
-            rows=len(self.x),
+            rows=self.n,
             batch_size=self._batch_size,
         )
         self._chunk, self._order_of = compiled(self.program)
@@ -129,10 +136,17 @@ class Trainer:
 
     def run(self, watcher: Watcher) -> None:
         """Train to the last epoch, or until early stopping."""
+        for _ in range(self.progress.halvings):
+            if self.stream is not None:
+                self.stream.halve()
         if self.has_start_to_judge:
             self.judge_start(watcher, self.bound())
-        while self.goes_on:
-            self._run_epoch(watcher)
+        try:
+            while self.goes_on:
+                self._run_epoch(watcher)
+        finally:
+            if self.stream is not None:
+                self.stream.close()
 
     @property
     def has_start_to_judge(self) -> bool:
@@ -160,58 +174,90 @@ class Trainer:
         return eqx.combine(jax.tree.map(jnp.asarray, self.best), self._static)
 
     def _run_epoch(self, watcher: Watcher) -> None:
-        began, epoch = time.perf_counter(), self.progress.epoch
-        order = self._order(epoch)
-        first = int(self.state.step) - epoch * self.steps_per_epoch
-        done = first
-        while done < self.steps_per_epoch:
-            stop = min(done + self._steps_until_next_look(), self.steps_per_epoch)
-            if not self._timed_chunk(order, done, stop):
-                self.step_by_step(watcher, order, done, stop)
-            done = stop
-            record = self.record(epoch + 1, (done - first) * self._batch_size, time.perf_counter() - began)
-            watcher.on_chunk(epoch + 1, done / self.steps_per_epoch, record, self)
-        self.end_epoch(watcher, time.perf_counter() - began, self.bound())
+        while True:
+            try:
+                return self._go_through_epoch(watcher)
+            except (MemoryError, RuntimeError) as problem:
+                asked = out_of_memory(problem)
+                if asked is None or self.stream is None or not self.stream.halve():
+                    raise
+            self.progress.halvings += 1
+            watcher.on_trouble(
+                f"out of memory ({asked}): from here {self.stream.size:,} rows are on the device at a time"
+            )
 
-    def end_epoch(self, watcher: Watcher, seconds: float, bound: Bound | None) -> None:
-        """Note what an epoch of so many seconds came to, and decide how to go on."""
+    def _go_through_epoch(self, watcher: Watcher) -> None:
+        began, epoch = time.perf_counter(), self.progress.epoch
+        waited = 0.0 if self.stream is None else self.stream.waited
+        done = first = int(self.state.step) - epoch * self.steps_per_epoch
+        with contextlib.closing(self.rows.parts(epoch, first)) as parts:
+            for part in parts:
+                while done < part.stop:
+                    stop = min(done + self._steps_until_next_look(), part.stop)
+                    if not self._timed_chunk(part, done, stop):
+                        self.step_by_step(watcher, part, done, stop)
+                    done = stop
+                    rows, seconds = (done - first) * self._batch_size, time.perf_counter() - began
+                    record = self.record(epoch + 1, rows, seconds)
+                    watcher.on_chunk(epoch + 1, done / self.steps_per_epoch, record, self)
+        seconds = time.perf_counter() - began
+        waiting = None if self.stream is None else (self.stream.waited - waited) / seconds
+        self.end_epoch(watcher, seconds, self.bound(), waiting)
+
+    def end_epoch(
+        self, watcher: Watcher, seconds: float, bound: Bound | None, waiting: float | None = None
+    ) -> None:
+        """Note what an epoch of so many seconds came to, and decide how to go on.
+
+        `waiting` is the share of them in which the device waited for rows; None: they are on it.
+        """
         self.progress.epoch += 1
         self.progress.seconds += seconds
-        record = self.record(self.progress.epoch, len(self.x), seconds)
+        record = self.record(self.progress.epoch, self.n, seconds)
+        if waiting is not None:
+            record["waiting"] = waiting
         self.state = self.state._replace(sums=self._no_sums())
         self._judge(watcher, record, bound)
 
     def _order(self, epoch: int) -> Int[Array, " padded"]:
         return self._order_of(self.order_key, epoch)
 
-    def _timed_chunk(self, order: Array, start: int, stop: int) -> bool:
+    @cached_property
+    def rows(self) -> Rows:
+        """Where an epoch's rows come from; they are on the device from the first use on."""
+        if self.stream is not None:
+            return self.stream
+        weights = None if self.weights is None else jnp.asarray(_mean_one(self.weights), jnp.float32)
+        return Resident((jnp.asarray(self.x), weights), self._order, self.steps_per_epoch)
+
+    def _timed_chunk(self, part: Part, start: int, stop: int) -> bool:
         """Whether these steps were all finite; if not, none of them was taken."""
         began = time.perf_counter()
         rate_scale = jnp.float32(self.progress.rate_scale)
         state, sound = self._chunk(
             self.state,
-            (self._data, self._weights),
-            order,
+            part.data,
+            part.order,
             self.step_key,
             rate_scale,
-            jnp.int32(start),
-            jnp.int32(stop),
+            jnp.int32(start - part.start),
+            jnp.int32(stop - part.start),
         )
         if sound:
             self.state = state
         self._seconds_per_step = (time.perf_counter() - began) / (stop - start)
         return bool(sound)
 
-    def step_by_step(self, watcher: Watcher, order: Array, start: int, stop: int) -> None:
+    def step_by_step(self, watcher: Watcher, part: Part, start: int, stop: int) -> None:
         """The same steps one by one: those that are not finite change nothing but the counts."""
         for step in range(start, stop):
-            if self._timed_chunk(order, step, step + 1):
+            if self._timed_chunk(part, step, step + 1):
                 continue
             state = self.state
             counts = {"skipped": state.skipped + 1, "failing": state.failing + 1}
             self.state = state._replace(step=state.step + 1, **counts)
             if int(self.state.failing) >= FAILURES_IN_A_ROW:
-                self._recover(watcher, order)
+                self._recover(watcher, part)
 
     def _steps_until_next_look(self) -> int:
         if not self._seconds_per_step:
@@ -268,10 +314,10 @@ class Trainer:
         # Copied: they may be a part of the arrays of many models.
         self.best = jax.tree.map(np.array, jax.device_get(self.state.params))
 
-    def _recover(self, watcher: Watcher, order: Array) -> None:
+    def _recover(self, watcher: Watcher, part: Part) -> None:
         """Go back to the last good weights with a smaller learning rate, or give up and say why."""
         if self.progress.recoveries >= RECOVERIES:
-            raise TrainingError(self._why_it_failed(order))
+            raise TrainingError(self._why_it_failed(part))
         self.progress.recoveries += 1
         self._go_back()
         watcher.on_trouble(
@@ -299,16 +345,16 @@ class Trainer:
     def _remembered_epoch(self) -> int:
         return self.progress.best_epoch if self.validation is not None else self.progress.epoch
 
-    def _why_it_failed(self, order: Array) -> str:
+    def _why_it_failed(self, part: Part) -> str:
         step = int(self.state.step) - 1
-        slot = step - self.progress.epoch * self.steps_per_epoch
+        slot = step - self.progress.epoch * self.steps_per_epoch - part.start
         size = self._batch_size
-        indices = np.asarray(order)[slot * size : (slot + 1) * size]
-        x, rows = self._data[np.maximum(indices, 0)], jnp.asarray(indices >= 0, jnp.float32)
+        indices = np.asarray(part.order)[slot * size : (slot + 1) * size]
+        x, rows = part.data[0][np.maximum(indices, 0)], jnp.asarray(indices >= 0, jnp.float32)
         key = jax.random.fold_in(self.step_key, step)
         terms, costs = jax.jit(self.program.terms)(self.state.params, x, rows, key)
         found = diagnose(terms, costs, x, rows)
-        where = f" in {self._named(indices[list(found.rows)])}" if found.rows else ""
+        where = f" in {self._named(part.numbers()[indices[list(found.rows)]])}" if found.rows else ""
         return (
             f"training stopped at step {step} (epoch {self.progress.epoch + 1}): {found.term} was not "
             f"finite{where}, and {RECOVERIES} smaller learning rates did not help; likely cause: "
@@ -322,14 +368,6 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         return float(self.schedule(jnp.float32(step / self.steps_per_epoch))) * self.progress.rate_scale
-
-    @cached_property
-    def _data(self) -> Float[Array, "rows variables"]:
-        return jnp.asarray(self.x)
-
-    @cached_property
-    def _weights(self) -> Float[Array, " rows"] | None:
-        return None if self.weights is None else jnp.asarray(_mean_one(self.weights), jnp.float32)
 
     def _validation_samples(self) -> int:
         if self.model.likelihood.joint:

@@ -28,6 +28,7 @@ _PANELS = {
 }
 
 _METAVARS = {
+    "cache": "FOLDER",
     "column": "NAME=TYPE",
     "include": "GLOB",
     "key": "NAME",
@@ -70,7 +71,10 @@ _READING: dict[str, tuple[Any, Any]] = {
         bool | None,
         typer.Option(help="a table's first line has the columns' names (unset: found by looking)"),
     ),
-    "skip_bad": (bool, typer.Option("--skip-bad", help="leave out unreadable images, and say how many")),
+    "skip_bad": (
+        bool | None,
+        typer.Option(help="leave out unreadable images, and say how many (unset: where at most a tenth are)"),
+    ),
 }
 
 
@@ -86,7 +90,7 @@ def with_reading(command: Callable[..., Any]) -> Callable[..., Any]:
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=False if kind is bool else None,
+            default=None,
             annotation=Annotated[kind, option],
         )
         for name, (kind, option) in _READING.items()

@@ -12,7 +12,7 @@ from vaefit.errors import VaefitError
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 _LESS = (
     "ask for a smaller --batch-size, fewer --samples, smaller layers, a smaller --size or fewer rows "
-    "(--limit); what a run had saved is whole (--resume)"
+    "(--limit, or --stream to read them block by block); what a run had saved is whole (--resume)"
 )
 _EXPECTED = {
     "int_parsing": "a whole number",

@@ -3,15 +3,15 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaefit import data, imputing, scoring, synthetic
-from vaefit.data import Dataset, Schema
+from vaefit import blockwise, data, imputing, scoring, synthetic
+from vaefit.data import Dataset, Schema, streams
 from vaefit.data.tables import decode as cells_of
 from vaefit.errors import DataError, RunError, SettingsError
 from vaefit.figures import cells, learning_curves, reconstructions, samples
@@ -51,7 +51,7 @@ def read_for(
     grayscale: bool | None,
     limit: int | None,
     key: str | None,
-    skip_bad: bool,
+    skip_bad: bool | None,
     header: bool | None = None,
     labels: str | None = None,
     impute_missing: bool = False,
@@ -60,33 +60,68 @@ def read_for(
 
     With `impute_missing` a table's columns that are not there are missing in every row; so is one of labels.
     """
-    read = data.read if labels is None else partial(data.read_labelled, labels=labels)
-    schema = data.schema_of(fitted.transform)
-    # A column of labels is taken out of the rows: the encoder sees it as missing, and the person is told.
-    absent = impute_missing or labels is not None
-    of_table = {} if schema is None else {"schema": schema, "impute_missing": absent}
-    dataset = read(
-        path,
-        include=include or (),
-        size=parse_size(size or fitted.settings.size),
-        grayscale=fitted.grayscale if grayscale is None else grayscale,
+    how = reading_of(
+        fitted,
+        include=include,
+        size=size,
+        grayscale=grayscale,
         limit=limit,
         key=key,
         skip_bad=skip_bad,
         header=header,
-        progress=screen.reading,
-        **of_table,
+        # A column of labels is taken out of the rows: the encoder sees it as missing, and the person is told.
+        impute_missing=impute_missing or labels is not None,
     )
+    read = data.read if labels is None else partial(data.read_labelled, labels=labels)
+    dataset = read(path, **how, progress=screen.reading)
     screen.close()
     for message in dataset.notices:
         screen.notice(message)
     return fitted.dataset(dataset) if labels is None else dataset
 
 
+def reading_of(
+    fitted: Run,
+    *,
+    include: Sequence[str] | None,
+    size: str | None,
+    grayscale: bool | None,
+    limit: int | None,
+    key: str | None,
+    skip_bad: bool | None,
+    header: bool | None = None,
+    impute_missing: bool = False,
+) -> dict[str, Any]:
+    """How `vaefit.data.read` is to read: the way the fit read its own rows, unless told otherwise."""
+    schema = data.schema_of(fitted.transform)
+    return {
+        "include": tuple(include or ()),
+        "size": parse_size(size or fitted.settings.size),
+        "grayscale": fitted.grayscale if grayscale is None else grayscale,
+        "limit": limit,
+        "key": key,
+        "skip_bad": skip_bad,
+        "header": header,
+        **({} if schema is None else {"schema": schema, "impute_missing": impute_missing}),
+    }
+
+
+def beyond_memory(fitted: Run, path: str, screen: Any, **reading: Any) -> blockwise.Blocks | None:
+    """The rows, to be read block by block, where they are not to be in memory all at once."""
+    return blockwise.beyond_memory(fitted, path, screen, **reading_of(fitted, **reading))
+
+
+def write_blocks(frames: "Iterable[pl.DataFrame]", out: Path, schema: Schema | None = None) -> dict[str, Any]:
+    """A table written block by block; it takes its name when it is whole."""
+    written: list[int] = []
+    _write(out, lambda path: written.append(streams.write_blocks(frames, path, schema)))
+    return {"out": str(out), "n": written[0]}
+
+
 def reconstruct_to_npz(fitted: Run, dataset: Dataset, out: Path, options: dict[str, Any]) -> dict[str, Any]:
     """All rows, as `input`, `mean`, `sd`, `samples` and their names."""
     found = fitted.reconstruct(dataset, **options)
-    _write_npz(out, {**found._asdict(), **_names(dataset)})
+    _write_npz(out, {**found._asdict(), **blockwise.names_of(dataset)})
     # Categories and numbers of many units have no squared error in common.
     one_scale = cells.one_scale(fitted.transform)
     return {
@@ -134,9 +169,8 @@ def write_new_rows(
     fitted: Run, n: int, where: Sequence[str], seed: int, out: Path, screen: Any
 ) -> dict[str, Any]:
     """New rows of a table, as a table."""
-    rows = synthetic.sample_rows(fitted, n, where=where, seed=seed, display=screen)
-    write_rows(rows, synthetic.schema_of(fitted), out)
-    return {"out": str(out), "n": n, "where": list(where)}
+    frames = blockwise.new_rows(fitted, n, where, seed, screen)
+    return {**write_blocks(frames, out, synthetic.schema_of(fitted)), "where": list(where)}
 
 
 def write_imputed(
@@ -145,13 +179,10 @@ def write_imputed(
     """Completed rows, or several tables of them, as tables; cells that were there are as they were."""
     schema = synthetic.schema_of(fitted)
     found = imputing.impute(fitted, dataset, **options)
-    assert dataset.table is not None
-    tables = list(found.completed) or [found.best]
-    numbered = [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(1, len(tables) + 1)]
-    paths = [out] if len(tables) == 1 else numbered
-    for values, path in zip(tables, paths, strict=True):
-        frame = data.completed(dataset.table, values, found.missing, schema)
-        write_rows(_with_ends(frame, found, schema) if intervals else frame, schema, path)
+    frames = blockwise.completed_frames(fitted, dataset, found, intervals=intervals)
+    paths = numbered(out, len(frames))
+    for frame, path in zip(frames, paths, strict=True):
+        write_rows(frame, schema, path)
     return {
         "out": str(out) if len(paths) == 1 else [str(path) for path in paths],
         "n": dataset.n,
@@ -159,31 +190,27 @@ def write_imputed(
     }
 
 
-def _with_ends(frame: "pl.DataFrame", found: imputing.Imputation, schema: Schema) -> "pl.DataFrame":
-    """The ends of each cell's interval in columns beside it: NAME_low and NAME_high."""
-    low, high = (cells_of(ends, schema) for ends in (found.low, found.high))
-    numbers = [column.name for column in schema.modelled if not column.categories]
-    return frame.with_columns(
-        *(low[name].alias(f"{name}_low") for name in numbers),
-        *(high[name].alias(f"{name}_high") for name in numbers),
+def write_imputed_blocks(
+    blocks: blockwise.Blocks, out: Path, options: dict[str, Any], *, intervals: bool
+) -> dict[str, Any]:
+    """The same block by block; several tables one after the other."""
+    schema, paths = synthetic.schema_of(blocks.run), numbered(out, max(1, options["multiple"]))
+    for number, path in enumerate(paths):
+        frames = blockwise.completed(blocks, options, intervals=intervals, table=number)
+        written = write_blocks(frames, path, schema)
+    return {**written, "out": str(out) if len(paths) == 1 else [str(path) for path in paths]}
+
+
+def numbered(out: Path, count: int) -> list[Path]:
+    """The names of so many tables: of one, the name itself."""
+    return (
+        [out] if count == 1 else [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(1, count + 1)]
     )
 
 
 def write_scores(dataset: Dataset, found: scoring.Scores, out: Path) -> dict[str, Any]:
-    """One line a row: its number (from 1), score, standard error, percentile, and each cell's part in it."""
-    import polars as pl
-
-    columns: dict[str, Any] = {"row": np.arange(1, dataset.n + 1)}
-    columns |= {k: v.tolist() for k, v in _names(dataset).items()}
-    columns |= {"score": found.score, "standard_error": found.standard_error}
-    if found.percentile is not None:
-        columns["percentile"] = found.percentile
-    if found.explained is not None and found.excess is not None:
-        names = dataset.columns or [f"c{i}" for i in range(found.explained.shape[1])]
-        parts = found.explained.T
-        columns["oddest"] = [names[i] for i in np.nanargmax(found.excess, axis=1)]
-        columns |= {f"score_{name}": part for name, part in zip(names, parts, strict=True)}
-    frame = pl.DataFrame(columns)
+    """One line a row; see `vaefit.blockwise.scores_frame`."""
+    frame = blockwise.scores_frame(dataset, found)
     _write(out, frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet)
     return {
         "out": str(out),
@@ -216,17 +243,18 @@ def write_latents(fitted: Run, dataset: Dataset, out: Path) -> dict[str, Any]:
     """Posterior means and sds, with names and labels where the data has them."""
     mean, sd = fitted.encode(dataset)
     if out.suffix.lower() == ".npz":
-        _write_npz(out, {"mean": mean, "sd": sd, **_names(dataset)})
+        _write_npz(out, {"mean": mean, "sd": sd, **blockwise.names_of(dataset)})
     else:
-        import polars as pl
-
-        columns: dict[str, Any] = {k: v.tolist() for k, v in _names(dataset).items()}
-        columns |= {f"mean_{k}": mean[:, k] for k in range(mean.shape[1])}
-        columns |= {f"sd_{k}": sd[:, k] for k in range(sd.shape[1])}
-        frame = pl.DataFrame(columns)
+        frame = blockwise.latents_frame(dataset, mean, sd)
         write = frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet
         _write(out, write)
     return {"out": str(out), "n": dataset.n, "latent_dim": mean.shape[1]}
+
+
+def write_latent_blocks(blocks: blockwise.Blocks, out: Path) -> dict[str, Any]:
+    """The same as a table, block by block."""
+    found = write_blocks(blockwise.latents(blocks), out)
+    return {**found, "latent_dim": blocks.run.model.posterior.latent_dim}
 
 
 def write_probe(found: Probe, out: Path) -> None:
@@ -236,11 +264,6 @@ def write_probe(found: Probe, out: Path) -> None:
     save(drawn, picture)
     if not out.suffix:
         write_atomically(out / "probe.json", json.dumps(found.to_dict(), indent=1) + "\n")
-
-
-def _names(dataset: Dataset) -> dict[str, np.ndarray]:
-    found = {"name": dataset.names, "label": dataset.labels}
-    return {key: np.asarray(value) for key, value in found.items() if value is not None}
 
 
 def _write_npz(out: Path, arrays: dict[str, np.ndarray]) -> None:

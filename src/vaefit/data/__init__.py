@@ -3,7 +3,7 @@
 from .choose import as_fitted, check_same, choose_transform, schema_of
 from .dataset import Dataset
 from .labels import deepest
-from .read import read, read_labelled, with_labels
+from .read import open_stream, read, read_labelled, with_labels
 from .split import split
 from .spread import spread
 from .tables import Column, Schema, completed, of_cells, of_numbers, write_table
@@ -26,6 +26,7 @@ __all__ = [
     "is_frame",
     "of_cells",
     "of_numbers",
+    "open_stream",
     "read",
     "read_labelled",
     "schema_of",

@@ -31,8 +31,13 @@ def as_rows(
     limit: int | None = None,
     columns: Sequence[str] | None = None,
     source: str = "array",
+    first: int = 0,
+    pixels: bool | None = None,
 ) -> Rows:
     """An array as rows of finite uint8, uint16, float32 or float64 values.
+
+    `first` is the number of the first row, for messages; `pixels` says whether whole numbers of images are
+    8-bit pixels (None: by these values).
 
     Raises: ShapeError, DataError.
 
@@ -41,16 +46,16 @@ def as_rows(
     """
     values = _array(array, source)
     require_numbers(values, source)
-    _require_rows(values, source)
+    require_rows(values, source)
     values = values[:limit]
     images = _as_images(values, size, source)
     if images is None:
         numbers = _plain(values)
-        require_finite(numbers, source=source, columns=columns)
+        require_finite(numbers, source=source, columns=columns, first=first)
         return Rows(np.ascontiguousarray(numbers), values.shape[1:])
-    require_finite(images.reshape(len(images), -1), source=source, columns=columns)
-    pixels, notices = _as_pixels(images)
-    sized = _resized(_greyed(pixels, grayscale), size)
+    require_finite(images.reshape(len(images), -1), source=source, columns=columns, first=first)
+    found, notices = _as_pixels(images, pixels)
+    sized = _resized(_greyed(found, grayscale), size)
     return _rows_of(sized, notices, resized=sized.shape[1:3] != images.shape[1:3])
 
 
@@ -61,7 +66,9 @@ def chunks(values: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         yield start, np.asarray(values[start : start + step])
 
 
-def require_finite(values: np.ndarray, *, source: str, columns: Sequence[str] | None = None) -> None:
+def require_finite(
+    values: np.ndarray, *, source: str, columns: Sequence[str] | None = None, first: int = 0
+) -> None:
     """Refuse values (rows, variables) with a NaN or an infinity among them.
 
     Raises: DataError naming the first such row and column, counted from 1.
@@ -79,8 +86,8 @@ def require_finite(values: np.ndarray, *, source: str, columns: Sequence[str] | 
             )
             place = f"column {column + 1}" if columns is None else f"column '{columns[column]}'"
             raise DataError(
-                f"{source}: expected finite numbers, found {chunk[row, column]} in row {start + row + 1}, "
-                f"{place}; {advice}"
+                f"{source}: expected finite numbers, found {chunk[row, column]} in row "
+                f"{first + start + row + 1}, {place}; {advice}"
             )
 
 
@@ -102,7 +109,11 @@ def require_numbers(values: np.ndarray, source: str) -> None:
         raise DataError(f"{source}: expected an array of real numbers, found values of type {values.dtype}")
 
 
-def _require_rows(values: np.ndarray, source: str) -> None:
+def require_rows(values: np.ndarray, source: str) -> None:
+    """Refuse arrays of other shapes than rows or images have.
+
+    Raises: ShapeError, DataError.
+    """
     if values.ndim < 2:
         raise ShapeError(
             f"{source}: expected rows of numbers (N, D) or images (N, H, W), found an array of shape "
@@ -138,24 +149,26 @@ def _named_shape(values: np.ndarray, size: tuple[int, int], source: str) -> tupl
     )
 
 
-def _as_pixels(images: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+def _as_pixels(images: np.ndarray, known: bool | None) -> tuple[np.ndarray, tuple[str, ...]]:
     if (images.dtype.kind, images.dtype.itemsize) == ("u", 2):
         return _native(images), ()
     if images.dtype.kind in "ub" and images.dtype.itemsize == 1:
         return images.view(np.uint8), ()
-    if _are_bytes(images):
+    if _are_bytes(images) if known is None else known:
         return images.astype(np.uint8), ("whole numbers from 0 to 255 were taken as 8-bit pixels",)
     return _plain(images), ()
 
 
 def _are_bytes(images: np.ndarray) -> bool:
     flat = images.reshape(len(images), -1)
-    if flat.max() <= 1:
-        return flat.dtype.kind in "ui" and flat.min() >= 0
-    return all(
-        chunk.min() >= 0 and chunk.max() <= 255 and bool(np.all(chunk == np.floor(chunk)))
-        for _, chunk in chunks(flat)
-    )
+    low, high = float(flat.min()), float(flat.max())
+    whole = low >= 0 and high <= 255 and all(bool((part == np.floor(part)).all()) for _, part in chunks(flat))
+    return are_bytes(flat.dtype.kind, low, high, whole)
+
+
+def are_bytes(kind: str, low: float, high: float, whole: bool) -> bool:
+    """Whether values of images between `low` and `high` are 8-bit pixels; `whole`: all are whole numbers."""
+    return (kind in "ui" or (whole and high > 1)) and low >= 0 and high <= (255 if high > 1 else 1)
 
 
 def _plain(values: np.ndarray) -> np.ndarray:

@@ -91,7 +91,8 @@ def check_same(dataset: Dataset, transform: Transform) -> None:
 def _range(dataset: Dataset) -> tuple[float, float]:
     if not dataset.n:
         raise DataError(f"{dataset.source}: expected at least one row, found none")
-    low, high = float(dataset.values.min()), float(dataset.values.max())
+    lowest, highest = _ends(dataset)
+    low, high = float(lowest.min()), float(highest.max())
     if low == high:
         raise DataError(f"{dataset.source}: expected data that vary, found the one value {low:g} everywhere")
     return low, high
@@ -101,10 +102,23 @@ def _two_valued(values: np.ndarray, low: float, high: float) -> bool:
     return all(bool(((chunk == low) | (chunk == high)).all()) for _, chunk in chunks(values))
 
 
+def _ends(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest value of each column, of all rows there are."""
+    whole = dataset.whole
+    if whole is not None and whole.moments is not None:
+        return whole.moments.low, whole.moments.high
+    return dataset.values.min(0), dataset.values.max(0)
+
+
 def _standardise(dataset: Dataset) -> Standardise:
-    if (dataset.values.min(0) == dataset.values.max(0)).all():
+    low, high = _ends(dataset)
+    if (low == high).all():
         raise DataError(f"{dataset.source}: expected rows that differ, found {dataset.n} equal to the first")
-    return Standardise.fit(dataset.values, dataset.shape, dataset.columns)
+    whole = dataset.whole
+    if whole is None or whole.moments is None or whole.n == dataset.n:
+        return Standardise.fit(dataset.values, dataset.shape, dataset.columns)
+    found = whole.moments
+    return Standardise.of_moments(low, high, found.mean, found.scale, dataset.shape, dataset.columns)
 
 
 def _described(shape: tuple[int, ...]) -> str:

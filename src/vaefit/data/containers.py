@@ -48,6 +48,15 @@ class Container(ABC):
     def load(self, name: str) -> bytes:
         """The content of one file. Raises: DataError."""
 
+    def wanted(self, names: list[str]) -> int:
+        """How many rows these files make, at most."""
+        return min(len(names), self.options.limit or len(names))
+
+    def stamp(self, name: str) -> tuple[int, int]:  # noqa: ARG002
+        """Size and time of what holds a file, by which a change is seen."""
+        status = self.path.stat()
+        return status.st_size, status.st_mtime_ns
+
     def close(self) -> None:  # noqa: B027 (most have nothing to close)
         """Let go of the file, where one is open."""
 
@@ -67,6 +76,10 @@ class Folder(Container):
 
     def load(self, name: str) -> bytes:
         return _content(self.path / name, self.where(name))
+
+    def stamp(self, name: str) -> tuple[int, int]:
+        status = (self.path / name).stat()
+        return status.st_size, status.st_mtime_ns
 
     def _refuse(self, error: OSError) -> None:
         raise DataError(f"{error.filename}: expected a folder that may be read ({error.strerror})") from error
@@ -137,7 +150,7 @@ class Tar(Container):
 
     def _shed(self, slack: int = 1000) -> None:
         """Forget, now and then, files that will lie beyond the limit."""
-        limit = None if self.options.skip_bad else self.options.limit
+        limit = self.options.reach
         if limit is not None and len(self._kept) > limit + slack:
             self._kept = {name: self._kept[name] for name in sorted(self._kept, key=natural_key)[:limit]}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from .streams.survey import Whole
     from .tables.column import Schema
     from .tables.table import Table
 
@@ -27,6 +28,7 @@ class Dataset:
     A table's `values` are its modelled columns in numbers (NaN: missing), as its `schema` says; `table` is
     the source's own cells.
     `resized` says that some image was resampled: bits per dimension have no meaning then.
+    `whole` are all training rows where they do not fit in memory; these are a sample of them, evenly drawn.
 
     >>> images = Dataset.from_array(np.zeros((5, 4, 3), np.uint8))
     >>> images.n, images.dim, images.shape, images.levels
@@ -44,6 +46,12 @@ class Dataset:
     table: Table | None = None
     schema: Schema | None = None
     resized: bool = False
+    whole: Whole | None = None
+
+    @property
+    def total(self) -> int:
+        """How many rows there are, those beyond memory as well."""
+        return self.n if self.whole is None else self.whole.n
 
     @property
     def n(self) -> int:
@@ -73,6 +81,7 @@ class Dataset:
             names=_pick(self.names, index),
             labels=_pick(self.labels, index),
             table=None if self.table is None else self.table.take(index),
+            whole=None,
         )
 
     @classmethod

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,7 +16,7 @@ from .containers import Container
 from .dataset import LEVELS, Dataset
 from .decode import Picture, decode, prepare_pillow
 from .names import labels_of
-from .options import Options
+from .options import MOST_DAMAGED, Options
 from .select import counted, select_images
 
 BATCH = 128
@@ -33,25 +34,54 @@ def read_images(container: Container) -> Dataset:
     """
     try:
         names, notices = select_images(container)
-        with warnings.catch_warnings():
-            _tame_pillow()
-            rows = _collect(container, names, container.options)
-        return rows.dataset(notices)
+        values = _InMemory(container.wanted(names))
+        return collect(container, names, values.put).dataset(values.found(), notices)
     finally:
         container.close()
 
 
-def _tame_pillow() -> None:
+class _InMemory:
+    """Rows in memory set aside once the first image has shown how large they are."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._values = total, 0, np.empty((0, 0))
+
+    def put(self, row: np.ndarray) -> None:
+        if not self._done:
+            self._values = np.empty((self._total, row.size), row.dtype)
+        self._values[self._done] = row
+        self._done += 1
+
+    def found(self) -> np.ndarray:
+        return self._values[: self._done]
+
+
+@contextlib.contextmanager
+def tamed_pillow() -> Iterator[None]:
+    """Pillow with its decoders loaded, quiet but for pictures that are far too large."""
     from PIL import Image
 
-    prepare_pillow()
-    warnings.filterwarnings("ignore", module="PIL")
-    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with warnings.catch_warnings():
+        prepare_pillow()
+        warnings.filterwarnings("ignore", module="PIL")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
-def _collect(container: Container, names: list[str], options: Options) -> _Rows:
-    total = min(len(names), options.limit or len(names))
-    rows = _Rows(container, total)
+def collect(container: Container, names: list[str], put: Callable[[np.ndarray], None]) -> Rows:
+    """Decode images, on all cores, and `put` away each one's row, in order.
+
+    Raises: DataError, ShapeError.
+    """
+    with tamed_pillow():
+        return _collect(container, names, container.options, put)
+
+
+def _collect(
+    container: Container, names: list[str], options: Options, put: Callable[[np.ndarray], None]
+) -> Rows:
+    total = container.wanted(names)
+    rows = Rows(container, total, put)
     for done, (name, picture) in enumerate(_pictures(container, names, options)):
         if done % BATCH == 0:
             options.tick(len(rows.names), total)
@@ -64,7 +94,7 @@ def _collect(container: Container, names: list[str], options: Options) -> _Rows:
 
 def _pictures(container: Container, names: list[str], options: Options) -> Iterator[Loaded]:
     """Each name with its image, or with the error where the user wants to go on after one."""
-    count = len(names) if options.skip_bad else min(len(names), options.limit or len(names))
+    count = min(len(names), options.reach or len(names))
     step = min(BATCH, options.limit or BATCH)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, count, step):
@@ -81,38 +111,57 @@ def _picture(container: Container, name: str, options: Options) -> tuple[str, Pi
     try:
         data = container.load(name)
         size = len(data)
-        return name, decode(data, container.where(name), grayscale=options.grayscale, size=options.size), size
+        where = container.where(name)
+        picture = decode(data, where, grayscale=options.grayscale, size=options.size, advice="")
+        return name, picture, size
     except DataError as e:
-        if not options.skip_bad:
-            raise
+        if options.skip_bad is False:
+            raise _advised(e) from e.__cause__
         return name, e, size
 
 
-class _Rows:
-    """Rows as they arrive, in memory set aside once the first image has shown how large they are."""
+def _advised(problem: DataError) -> DataError:
+    return DataError(f"{problem}; --skip-bad leaves such files out")
 
-    def __init__(self, container: Container, total: int) -> None:
-        self.container = container
-        self.total = total
+
+class Rows:
+    """What is known of the images whose rows are put away as they arrive."""
+
+    def __init__(self, container: Container, total: int, put: Callable[[np.ndarray], None]) -> None:
+        self.container, self.total, self._put = container, total, put
         self.names: list[str] = []
         self.changes: Counter[str] = Counter()
         self.bad: list[DataError] = []
         self.resized = False
-        self.values = np.empty((0, 0))
         self.first = np.empty(0)
 
     def add(self, name: str, picture: Picture | DataError) -> None:
+        """Take one more image, or the error in its place.
+
+        Raises: DataError where too many are damaged; DataError, ShapeError for one unlike the others.
+        """
         if isinstance(picture, DataError):
             self.bad.append(picture)
+            self._require_few_bad()
             return
         if not self.names:
             self.first = picture.pixels
-            self.values = np.empty((self.total, self.first.size), self.first.dtype)
         self._require_like_first(name, picture.pixels)
-        self.values[len(self.names)] = picture.pixels.ravel()
+        self._put(picture.pixels.ravel())
         self.names.append(name)
         self.changes.update(picture.changes)
         self.resized |= picture.resized
+
+    def _require_few_bad(self) -> None:
+        if self.container.options.skip_bad or len(self.bad) <= MOST_DAMAGED * self.total:
+            return
+        first = _advised(self.bad[0])
+        if len(self.bad) == 1:
+            raise first
+        raise DataError(
+            f"{first}; found {len(self.bad)} damaged ones among the first {len(self.names) + len(self.bad)}, "
+            f"and at most {MOST_DAMAGED:.0%} of {self.total} are left out unasked"
+        )
 
     def _require_like_first(self, name: str, pixels: np.ndarray) -> None:
         first = self.first
@@ -134,14 +183,17 @@ class _Rows:
             f"{_size(pixels)} (height x width); --size {_size(first)} resizes all"
         )
 
-    def dataset(self, notices: tuple[str, ...]) -> Dataset:
+    def dataset(self, values: np.ndarray, notices: tuple[str, ...]) -> Dataset:
+        """The rows, put away as `values`, with all that is known of them.
+
+        Raises: DataError where there are none.
+        """
         if not self.names:
             raise DataError(f"{self.bad[0]} (all of {len(self.bad)} images are damaged)")
-        values = self.values[: len(self.names)]
         return Dataset(
             values=values,
             shape=self.first.shape,
-            levels=LEVELS.get(values.dtype),
+            levels=LEVELS.get(self.first.dtype),
             names=tuple(self.names),
             labels=labels_of(self.names),
             source=str(self.container.path),

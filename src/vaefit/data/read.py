@@ -14,6 +14,7 @@ from .dataset import Dataset
 from .labels import deepest, read_labels, words
 from .options import Options
 from .readers import Reader, find_reader
+from .streams.stream import Stream
 from .tables.column import Schema
 
 
@@ -25,7 +26,7 @@ def read(
     grayscale: bool = False,
     limit: int | None = None,
     key: str | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool | None = None,
     missing: bool = False,
     labels: str | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -38,7 +39,8 @@ def read(
 
     `include` are patterns of paths inside a folder or archive (any may match); `size` = (H, W) resizes
     images and says which shape flat rows have; `grayscale` turns colours grey; `limit` keeps the first rows
-    in natural order; `key` names the array in an .npz or .mat file; `skip_bad` leaves out damaged images;
+    in natural order; `key` names the array in an .npz or .mat file; `skip_bad` leaves out damaged
+    images (None: a few, at most a tenth of all; False: none);
     `missing` takes NaN in an .npy, .npz or .mat file as missing cells, its rows as those of a table;
     `labels` names the column of a table, or the array of an .npz or .mat file, that holds labels and no data;
     `progress` is called now and then with the files done and their total (0 while it is not known).
@@ -70,11 +72,28 @@ def read(
         schema=schema,
         impute_missing=impute_missing,
     )
+    reader, path = _reader(path, options)
+    return reader.read(path, options)
+
+
+def open_stream(path: str | Path, **how: Any) -> Stream | None:
+    """The rows of a path, to be read block by block; `how` is that of `read`.
+
+    None: data of this kind, read this way, are only read whole.
+
+    Raises: DataError, ShapeError or SettingsError.
+    """
+    options = Options(**how)
+    reader, path = _reader(path, options)
+    return None if reader.stream is None else reader.stream(path, options)
+
+
+def _reader(path: str | Path, options: Options) -> tuple[Reader, Path]:
     _check(options)
     path = _existing(path)
     reader = find_reader(path)
     _check_uses(options, reader, path)
-    return reader.read(path, options)
+    return reader, path
 
 
 def read_labelled(path: str | Path, labels: str = "folders", **options: Any) -> Dataset:

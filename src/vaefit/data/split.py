@@ -56,12 +56,20 @@ def _random(dataset: Dataset, wanted: int, rng: np.random.Generator) -> np.ndarr
 
 
 def _blocks(dataset: Dataset, wanted: int, rng: np.random.Generator) -> np.ndarray:
-    """One block in each of equal stretches of the rows, all at the same random offset."""
+    found = blocks(dataset.n, wanted, rng)
+    return _mask(dataset.n, np.concatenate([np.arange(start, stop) for start, stop in found]))
+
+
+def blocks(n: int, wanted: int, rng: np.random.Generator) -> np.ndarray:
+    """Where the blocks of `wanted` rows of `n` begin and end: (blocks, 2).
+
+    There is one block in each of equal stretches of the rows, all at the same random offset.
+    """
     count = min(BLOCKS, wanted)
-    stretches, sizes = _shares(dataset.n, count), _shares(wanted, count)
+    stretches, sizes = _shares(n, count), _shares(wanted, count)
     starts = np.cumsum(stretches) - stretches
     first = starts + (rng.random() * (stretches - sizes + 1)).astype(int)
-    return _mask(dataset.n, np.concatenate([np.arange(f, f + s) for f, s in zip(first, sizes, strict=True)]))
+    return np.stack([first, first + sizes], axis=1)
 
 
 def _shares(total: int, count: int) -> np.ndarray:

@@ -271,9 +271,22 @@ class Standardise(Transform):
         """
         with np.errstate(over="ignore", invalid="ignore"):
             mean, scale = values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
-        still = (values.min(0) == values.max(0)) | (scale == 0)
+        return cls.of_moments(values.min(0), values.max(0), mean, scale, shape, columns)
+
+    @classmethod
+    def of_moments(
+        cls,
+        low: np.ndarray,
+        high: np.ndarray,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        shape: tuple[int, ...],
+        columns: tuple[str, ...] | None = None,
+    ) -> Standardise:
+        """From the least, the greatest, the mean and the sd of each column; see `fit`."""
+        still = (low == high) | (scale == 0)
         _require_moments(mean, scale, columns)
-        mean, scale = np.where(still, values[0], mean), np.where(still, 1.0, scale)
+        mean, scale = np.where(still, np.where(low == high, low, mean), mean), np.where(still, 1.0, scale)
         notices = _constant_notice(np.flatnonzero(still), columns)
         return cls(shape, tuple(mean.tolist()), tuple(scale.tolist()), notices=notices)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vaefit.data import Dataset
+from vaefit.data.streams import Whole
 from vaefit.display import Display, Silent
 from vaefit.doctor import bernoulli, duplicates, gradients, latents, neighbours, scale, training, variance
 from vaefit.doctor.evidence import Evidence, Rows
@@ -103,7 +104,9 @@ def look(evidence: Evidence, *, slow: bool = True) -> Report:
 
 def evidence_of_fit(run: Run, trainer: Trainer, last: Dataset) -> Evidence:
     """A run just fitted, with the rows in memory; `last` are the validation rows, if there are any."""
-    where = _positions(run, len(trainer.x), 0 if trainer.validation is None else len(trainer.validation))
+    whole = None if trainer.stream is None else trainer.stream.whole
+    held = 0 if trainer.validation is None else len(trainer.validation)
+    where = _positions(run, len(trainer.x), held, whole)
     train = Rows(trainer.x, where[0], trainer.names)
     held_out = None if trainer.validation is None else Rows(trainer.validation, where[1], last.names)
     return Evidence(run, train, held_out, last.columns, trainer)
@@ -128,7 +131,8 @@ def _missing(problem: DataError, given: Dataset | None) -> Finding:
 def evidence_of(run: Run, train: Dataset | None, held_out: Dataset | None, *, own: bool) -> Evidence:
     """A run, and rows to hold it against; `own` are split as the run's settings say."""
     counts = [0 if rows is None else rows.n for rows in (train, held_out)]
-    where = _positions(run, *counts) if own else (None, None)
+    whole = None if train is None else train.whole
+    where = _positions(run, *counts, whole) if own else (None, None)
     columns = next((rows.columns for rows in (train, held_out) if rows is not None), None)
     return Evidence(run, _rows(run, train, where[0]), _rows(run, held_out, where[1]), columns)
 
@@ -139,7 +143,12 @@ def _rows(run: Run, dataset: Dataset | None, where: np.ndarray | None) -> Rows |
     return Rows(run.transform.forward(dataset.values), where, dataset.names)
 
 
-def _positions(run: Run, train: int, held_out: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _positions(
+    run: Run, train: int, held_out: int, whole: Whole | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Where rows stood in the data, where that is known."""
+    if whole is not None:
+        return whole.sampled, whole.held_out if len(whole.held_out) == held_out else None
     found = positions(run.settings, train + held_out) if train and held_out else None
     if found is None or (len(found[0]), len(found[1])) != (train, held_out):
         return None, None

@@ -185,9 +185,9 @@ class Stack:
                 continue
             trainer = member.trainer
             trainer.state = self._narrow(jax.device_get(before), number)
-            order = self._order_of(trainer.order_key, trainer.progress.epoch)
+            (rows,) = trainer.rows.parts(trainer.progress.epoch, start)
             try:
-                trainer.step_by_step(member.journal, order, start, stop)
+                trainer.step_by_step(member.journal, rows, start, stop)
             except TrainingError as problem:
                 member.failed = str(problem)
             self._put(number)

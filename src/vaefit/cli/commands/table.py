@@ -45,9 +45,13 @@ def impute(
     output.check_suffix(out, output.TABLES)
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    dataset = output.read_for(fitted, rows, screen, impute_missing=True, **reading)
     options = {"multiple": multiple, "draws": samples, "level": level, "seed": seed, "display": screen}
-    found = output.write_imputed(fitted, dataset, out, options, intervals=intervals)
+    blocks = output.beyond_memory(fitted, rows, screen, impute_missing=True, **reading)
+    if blocks is None:
+        dataset = output.read_for(fitted, rows, screen, impute_missing=True, **reading)
+        found = output.write_imputed(fitted, dataset, out, options, intervals=intervals)
+    else:
+        found = output.write_imputed_blocks(blocks, out, options, intervals=intervals)
     screen.close()
     finish(found, as_json)
 
@@ -78,13 +82,20 @@ def score(
 
     A .csv or .parquet has the score, its standard error and its percentile among the training rows.
     """
+    from vaefit import blockwise
     from vaefit.cli import display, output
     from vaefit.scoring import score as scored
 
     output.check_suffix(out, (".csv", ".parquet"))
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    dataset = output.read_for(fitted, rows, screen, **reading)
-    found = scored(fitted, dataset, draws=samples, explain=explain, seed=seed, display=screen)
+    options: dict[str, Any] = {"draws": samples, "explain": explain, "seed": seed}
+    blocks = output.beyond_memory(fitted, rows, screen, **reading)
+    if blocks is None:
+        dataset = output.read_for(fitted, rows, screen, **reading)
+        scores = scored(fitted, dataset, **options, display=screen)
+        found = output.write_scores(dataset, scores, out)
+    else:
+        found = output.write_blocks(blockwise.scores(blocks, **options), out)
     screen.close()
-    finish(output.write_scores(dataset, found, out), as_json)
+    finish(found, as_json)

@@ -127,11 +127,17 @@ def encode(
     """
     from vaefit.cli import display, output
 
-    output.check_suffix(out, (".parquet", ".csv", ".npz"))
+    kind = output.check_suffix(out, (".parquet", ".csv", ".npz"))
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    dataset = output.read_for(fitted, rows, screen, **reading)
-    finish(output.write_latents(fitted, dataset, out), as_json)
+    blocks = output.beyond_memory(fitted, rows, screen, **reading) if kind != ".npz" else None
+    if blocks is None:
+        dataset = output.read_for(fitted, rows, screen, **reading)
+        found = output.write_latents(fitted, dataset, out)
+    else:
+        found = output.write_latent_blocks(blocks, out)
+    screen.close()
+    finish(found, as_json)
 
 
 @app.command(

@@ -8,36 +8,50 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import DataError
 from ..dataset import Dataset
 from ..options import Options
 
+if TYPE_CHECKING:
+    from ..streams.stream import Stream
+
 Read = Callable[[Path, Options], Dataset]
 Sniff = Callable[[Path, bytes], bool]
+# None: these rows, read this way, are only read whole.
+Open = Callable[[Path, Options], "Stream | None"]
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One format: what to call it, how to know it (name ending, else first bytes), which options it uses."""
+    """One format: what to call it, how to know it (name ending, else first bytes), which options it uses.
+
+    `stream` opens rows to be read block by block, where the format can.
+    """
 
     what: str
     read: Read
     suffixes: tuple[str, ...]
     sniff: Sniff | None
     uses: tuple[str, ...]
+    stream: Open | None = None
 
 
 _READERS: list[Reader] = []
 
 
 def reader(
-    what: str, *suffixes: str, sniff: Sniff | None = None, uses: tuple[str, ...] = ()
+    what: str,
+    *suffixes: str,
+    sniff: Sniff | None = None,
+    uses: tuple[str, ...] = (),
+    stream: Open | None = None,
 ) -> Callable[[Read], Read]:
     """Enter a function into the list of formats."""
 
     def enter(function: Read) -> Read:
-        _READERS.append(Reader(what, function, suffixes, sniff, uses))
+        _READERS.append(Reader(what, function, suffixes, sniff, uses, stream))
         return function
 
     return enter
@@ -57,7 +71,8 @@ def find_reader(path: Path) -> Reader:
     Raises: DataError listing the known formats.
     """
     if path.is_dir():
-        return _by_suffix("/") or _unknown(path)
+        inside = next((r for r in readers() if r.sniff and r.sniff(path, b"")), None)
+        return inside or _by_suffix("/") or _unknown(path)
     return _by_suffix(path.name.lower()) or _by_content(path) or _unknown(path)
 
 

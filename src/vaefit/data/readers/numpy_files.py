@@ -14,6 +14,7 @@ from ..dataset import Dataset
 from ..labels import words
 from ..names import reason
 from ..options import Options
+from ..streams.npy import open_npy
 from ..tables import of_cells
 from . import reader
 
@@ -23,6 +24,7 @@ from . import reader
     ".npy",
     sniff=lambda _, head: head[:6] == b"\x93NUMPY",
     uses=("grayscale", "column", "missing"),
+    stream=open_npy,
 )
 def read_npy(path: Path, options: Options) -> Dataset:
     """One array, memory-mapped where its type needs no conversion."""

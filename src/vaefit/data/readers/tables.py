@@ -12,8 +12,9 @@ from ..dataset import Dataset
 from ..labels import words
 from ..names import one_line
 from ..options import Options
+from ..streams.parquet import open_parquet
 from ..tables import Table, dataset_of, infer, read_binary_table, read_text_table, recode
-from ..tables.files import ARROW, PARQUET, TEXTS
+from ..tables.files import ARROW, PARQUET, TEXTS, is_parquet_folder
 from . import reader
 
 USES = ("labels", "column")
@@ -25,9 +26,15 @@ def read_text(path: Path, options: Options) -> Dataset:
     return _dataset(read_text_table(path, header=options.header, limit=options.limit), options)
 
 
-@reader("a table (.parquet)", *PARQUET, sniff=lambda _, head: head[:4] == b"PAR1", uses=USES)
+@reader(
+    "a table (.parquet)",
+    *PARQUET,
+    sniff=lambda path, head: head[:4] == b"PAR1" or is_parquet_folder(path),
+    uses=USES,
+    stream=open_parquet,
+)
 def read_parquet(path: Path, options: Options) -> Dataset:
-    """A table in Parquet."""
+    """A table in Parquet, or in a folder of such files."""
     return _dataset(read_binary_table(path, limit=options.limit), options)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import DataError, SettingsError
-from ..names import reason
+from ..names import natural_key, reason
 from .column import Column, Schema
 from .layout import BLANKS, decode_text, find_layout
 from .numbers import observed, to_numbers
@@ -70,7 +70,7 @@ def read_binary_table(path: Path, *, limit: int | None = None) -> Table:
         if arrow:
             frame = pl.read_ipc(path.read_bytes(), n_rows=limit)
         else:
-            frame = pl.read_parquet(path, n_rows=limit, glob=False)
+            frame = pl.read_parquet(parquet_files(path), n_rows=limit, glob=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as e:
         what = "an Arrow" if arrow else "a parquet"
         raise DataError(
@@ -84,6 +84,19 @@ def read_binary_table(path: Path, *, limit: int | None = None) -> Table:
     return checked(Table(cells.rename(dict(zip(frame.columns, names, strict=True))), str(path)))
 
 
+def is_parquet_folder(path: Path) -> bool:
+    """Whether a folder holds .parquet files, right in it."""
+    return path.is_dir() and any(file.suffix.lower() in PARQUET for file in path.iterdir())
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """The file, or the files in the folder, in natural order."""
+    if not path.is_dir():
+        return [path]
+    found = [file for file in path.iterdir() if file.suffix.lower() in PARQUET and file.is_file()]
+    return sorted(found, key=lambda file: natural_key(file.name))
+
+
 def write_table(frame: pl.DataFrame, path: str | Path, schema: Schema | None = None) -> None:
     """Write cells of text as a table, in the format of the file's ending.
 
@@ -95,12 +108,12 @@ def write_table(frame: pl.DataFrame, path: str | Path, schema: Schema | None = N
     suffix = path.suffix.lower()
     if suffix not in WRITTEN:
         raise SettingsError(f"expected a table to end in {', '.join(WRITTEN)}, found '{path.name}'")
-    typed = frame if schema is None or suffix in (".csv", ".tsv") else _typed(frame, schema)
+    cells = frame if schema is None or suffix in (".csv", ".tsv") else typed(frame, schema)
     writers: dict[str, Callable[[], object]] = {
-        ".csv": lambda: typed.write_csv(path),
-        ".tsv": lambda: typed.write_csv(path, separator="\t"),
-        ".parquet": lambda: typed.write_parquet(path),
-        ".arrow": lambda: typed.write_ipc(path),
+        ".csv": lambda: cells.write_csv(path),
+        ".tsv": lambda: cells.write_csv(path, separator="\t"),
+        ".parquet": lambda: cells.write_parquet(path),
+        ".arrow": lambda: cells.write_ipc(path),
     }
     try:
         writers[suffix]()
@@ -176,7 +189,7 @@ def _ragged(source: str, width: int, widths: list[int]) -> DataError:
     )
 
 
-def _typed(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+def typed(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     known = {column.name: column for column in schema}
     return frame.select(
         [_typed_column(cells, known[cells.name]) if cells.name in known else cells for cells in frame]

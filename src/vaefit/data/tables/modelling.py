@@ -33,7 +33,7 @@ def dataset_of(
     """
     _require_cells(table)
     schema = infer(table, types)
-    return _dataset(table, schema, labels, tuple(_described(schema)))
+    return _dataset(table, schema, labels, tuple(described(schema)))
 
 
 def of_cells(rows: object, source: str = "table") -> Dataset:
@@ -144,7 +144,7 @@ def _with_empty(table: Table, names: Iterable[str]) -> Table:
     )
 
 
-def _described(schema: Schema) -> Iterable[str]:
+def described(schema: Schema) -> Iterable[str]:
     """For people: which columns are what, and what becomes of those that are not modelled as they are."""
     short = len(schema.columns) > NAMED_UP_TO
     kept = _by_type(schema.modelled, short)

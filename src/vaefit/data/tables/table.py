@@ -21,7 +21,8 @@ class Table:
     """Names of columns and their cells as text, exactly as in the source (null: a null of the source).
 
     `named` is whether the source has names for its columns, which are c0, c1, ... otherwise. `numeric`: the
-    source is an array of floats, whose columns are real numbers however few values they have.
+    source is an array of floats, whose columns are real numbers however few values they have. `first` is the
+    number of the first row among all of a source that is read block by block.
 
     >>> table = Table.of([[1.5, 2.0], [3.0, 4.0]])
     >>> table.names, table.cells.rows()
@@ -32,6 +33,7 @@ class Table:
     source: str = "table"
     named: bool = True
     numeric: bool = False
+    first: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,7 +53,7 @@ class Table:
     def where(self, row: int, column: str) -> str:
         """How errors call a cell; rows are counted from 1."""
         below = " below the header" if self.named else ""
-        return f"row {row + 1}{below}, column '{one_line(column, 40)}'"
+        return f"row {self.first + row + 1}{below}, column '{one_line(column, 40)}'"
 
     @classmethod
     def of(cls, rows: object, *, header: bool | None = None, source: str = "table") -> Table:

@@ -1,0 +1,174 @@
+"""Images decoded once, on all cores, into a file of rows on disk, from which they stream like an array."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import DataError
+from ..containers import Container, Tar
+from ..dataset import Dataset
+from ..images import Rows, collect
+from ..names import labels_of
+from ..options import Options
+from ..select import select_images
+from .npy import NpyStream
+from .stream import Stream
+
+# A .tar is only read from front to end: up to this size its files wait in memory while they are decoded.
+LARGEST_TAR = 1 << 29
+PEEKED = 20  # images that are tried until one shows how large they are
+
+
+class Images(Stream):
+    """Images of a folder or archive, not decoded yet; what they will be is told by the first of them."""
+
+    page = 1
+
+    def __init__(self, path: Path, options: Options, kind: Callable[[Path, Options], Container]) -> None:
+        self.path, self._options, self._kind = path, options, kind
+        container = kind(path, options)
+        try:
+            self._names, self._notices = select_images(container)
+            self.n = container.wanted(self._names)
+            self.shape = _peeked(container, self._names)
+        finally:
+            container.close()
+
+    @property
+    def ready(self) -> bool:
+        """Not until they are decoded."""
+        return False
+
+    def rows(self, start: int, stop: int, *, cells: bool = False) -> Dataset:
+        """None yet: `prepared` has them."""
+        raise NotImplementedError
+
+    def prepared(self, progress: Callable[[int, int], None] | None = None) -> Stream:
+        """The rows, decoded now or, in the cache, earlier.
+
+        Raises: DataError.
+        """
+        options = replace(self._options, progress=progress)
+        container = self._kind(self.path, options)
+        try:
+            folder, kept = self._folder(container)
+            about = folder / "images.json"
+            if not about.exists():
+                self._decode(container, folder)
+            return DecodedImages(self.path, folder, json.loads(about.read_text()), kept)
+        finally:
+            container.close()
+
+    def _folder(self, container: Container) -> tuple[Path, tempfile.TemporaryDirectory[str] | None]:
+        """Where the rows are to lie: in the cache, or for as long as this process has a use for them."""
+        try:
+            if self._options.cache is None:
+                kept = tempfile.TemporaryDirectory(prefix="vaefit-images-")
+                return Path(kept.name), kept
+            folder = Path(self._options.cache).expanduser() / _key(container, self._names, self._options)
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise DataError(f"cannot keep decoded images: {e.strerror or e}; choose another --cache") from e
+        return folder, None
+
+    def _decode(self, container: Container, folder: Path) -> None:
+        if isinstance(container, Tar):
+            container.names()  # reads it, from front to end
+        partial = folder / f".{os.getpid()}.rows"
+        try:
+            with partial.open("wb") as file:
+                rows = collect(container, self._names, lambda row: file.write(row.tobytes()) and None)
+            found = rows.dataset(np.empty((0, 0)), self._notices)
+            partial.replace(folder / "rows")
+            written = folder / f".{os.getpid()}.json"
+            written.write_text(json.dumps(_about(found, rows)))
+            written.replace(folder / "images.json")
+        except OSError as e:
+            free = shutil.disk_usage(folder).free >> 20
+            raise DataError(
+                f"{self.path}: cannot keep decoded images in {folder}: {e.strerror or e} ({free} MiB are "
+                f"free, {self.n * self.dim >> 20} MiB are needed for 8-bit pixels); choose another --cache, "
+                "or a smaller --size"
+            ) from e
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+class DecodedImages(NpyStream):
+    """Rows of images in a file on disk."""
+
+    def __init__(
+        self,
+        path: Path,
+        folder: Path,
+        about: dict[str, object],
+        kept: tempfile.TemporaryDirectory[str] | None,
+    ) -> None:
+        names, shape = tuple(map(str, about["names"])), tuple(about["shape"])  # pyright: ignore[reportArgumentType]
+        self._names, self._labels, self._kept = names, labels_of(names), kept
+        self._resized, self._notices = bool(about["resized"]), tuple(about["notices"])  # pyright: ignore[reportArgumentType]
+        rows = np.memmap(folder / "rows", np.dtype(str(about["dtype"])), "r", shape=(len(names), *shape))
+        super().__init__(folder / "rows", Options(), rows)
+        self._from = path
+
+    def rows(self, start: int, stop: int, *, cells: bool = False) -> Dataset:
+        """With their names, and the labels of their folders."""
+        found = super().rows(start, stop, cells=cells)
+        return replace(
+            found,
+            names=self._names[start:stop],
+            labels=None if self._labels is None else self._labels[start:stop],
+            source=str(getattr(self, "_from", self.path)),
+            notices=self._notices,
+            resized=self._resized,
+        )
+
+
+def open_images(kind: Callable[[Path, Options], Container]) -> Callable[[Path, Options], Images | None]:
+    """How images in this kind of container are opened; None: a .tar of too many bytes, or too few images."""
+
+    def opened(path: Path, options: Options) -> Images | None:
+        if path.is_file() and _is_tar(kind) and path.stat().st_size > LARGEST_TAR:
+            return None
+        return Images(path, options, kind)
+
+    return opened
+
+
+def _is_tar(kind: object) -> bool:
+    return kind is Tar
+
+
+def _peeked(container: Container, names: list[str]) -> tuple[int, ...]:
+    """The shape of the first image that is whole."""
+    options = replace(container.options, limit=None, skip_bad=True, progress=None)
+    container.options = options
+    rows = collect(container, names[:PEEKED], lambda _: None)
+    return rows.dataset(np.empty((0, 0)), ()).shape
+
+
+def _about(found: Dataset, rows: Rows) -> dict[str, object]:
+    return {
+        "names": found.names,
+        "shape": found.shape,
+        "dtype": rows.first.dtype.str,
+        "resized": found.resized,
+        "notices": found.notices,
+    }
+
+
+def _key(container: Container, names: list[str], options: Options) -> str:
+    """A name for these files, as they are now, decoded this way."""
+    how = [options.include, options.size, options.grayscale, options.limit, options.skip_bad]
+    stamps = [(name, container.stamp(name)) for name in names]
+    text = json.dumps([str(container.path.resolve()), how, stamps])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

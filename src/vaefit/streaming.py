@@ -1,0 +1,163 @@
+"""Where the rows of an epoch come from: all of them on the device, or a window of them at a time."""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from vaefit.data.streams import Window, window_rows, windows
+from vaefit.data.streams.survey import Whole
+
+Forward = Callable[[np.ndarray], Float[np.ndarray, "rows variables"]]
+
+# Pages in a window at least, so that rows from places far apart meet in a batch.
+FEWEST_PAGES = 8
+# Rows that are transformed in one go: what comes in between stays in the processor's caches.
+PIECE = 8192
+
+
+class Part(NamedTuple):
+    """Steps `start` to `stop` of an epoch, and the rows on the device that they take, weights beside them.
+
+    `order` says which row of `data` comes when, -1 being padding; `numbers` gives their numbers in the data.
+    """
+
+    start: int
+    stop: int
+    data: tuple[Float[Array, "rows variables"], Float[Array, " rows"] | None]
+    order: Int[Array, " padded"]
+    numbers: Callable[[], np.ndarray]
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """Rows to train on."""
+
+    def parts(self, epoch: int, first: int) -> Generator[Part, None, None]:
+        """The parts of an epoch in order, from that with step `first` on."""
+        ...
+
+
+@dataclass
+class Resident:
+    """All rows on the device; `order` gives an epoch's order."""
+
+    data: tuple[Float[Array, "rows variables"], Float[Array, " rows"] | None]
+    order: Callable[[int], Int[Array, " padded"]]
+    steps: int
+
+    def numbers(self) -> np.ndarray:
+        """Rows are where they are."""
+        return np.arange(len(self.data[0]))
+
+    def parts(self, epoch: int, first: int) -> Generator[Part, None, None]:  # noqa: ARG002
+        """All of it at once."""
+        yield Part(0, self.steps, self.data, self.order(epoch), self.numbers)
+
+
+@dataclass
+class Streamed:
+    """A window of rows on the device at a time, the next one read meanwhile.
+
+    Rows are drawn in a shuffled order of pages, mixed within a window of many pages: a function of seed and
+    epoch alone. `waited` is how many seconds the device has waited for rows.
+    """
+
+    whole: Whole
+    forward: Forward
+    batch_size: int
+    shuffle: bool
+    seed: int
+    waited: float = field(default=0.0, init=False)
+    _ahead: tuple[int, Any] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.batch_size = min(self.batch_size, self.whole.n)
+        self.size = window_rows(self.whole.n, self.whole.stream.dim, self.batch_size)
+        self.page = min(self.whole.stream.page, max(1, self.size // FEWEST_PAGES))
+
+    def halve(self) -> bool:
+        """Take half as many rows to the device at a time from now on; whether that was possible."""
+        batches = self.size // self.batch_size
+        self.close()
+        self.size = self.batch_size * max(1, batches // 2)
+        self.page = min(self.page, max(1, self.size // FEWEST_PAGES))
+        return batches > 1
+
+    @property
+    def n(self) -> int:
+        """How many rows there are."""
+        return self.whole.n
+
+    def parts(self, epoch: int, first: int) -> Generator[Part, None, None]:
+        """Windows of the epoch, from that with step `first` on."""
+        steps = self.size // self.batch_size
+        found = self._begun(epoch, first // steps)
+        try:
+            while (part := self._next(found)) is not None:
+                start = part.window.number * steps
+                stop = start + -(-part.window.n // self.batch_size)
+                yield Part(
+                    start, stop, (jnp.asarray(part.x), None), jnp.asarray(part.order), part.window.numbers
+                )
+        finally:
+            found.close()
+        # While the epoch before it is validated.
+        self._ahead = epoch + 1, self._reading(epoch + 1, 0)
+        self._ahead[1].start_prefetch()
+
+    def close(self) -> None:
+        """Read no further."""
+        if self._ahead is not None:
+            self._ahead[1].close()
+        self._ahead = None
+
+    def windows(self, epoch: int, first: int = 0) -> Iterator[Window]:
+        """Which rows come when in an epoch."""
+        how = {"shuffle": self.shuffle, "seed": self.seed, "epoch": epoch}
+        return windows(self.whole.stretches, self.page, self.size, first=first, **how)
+
+    def _begun(self, epoch: int, first: int) -> Any:
+        """The reading of an epoch from a window on, which may be under way."""
+        if self._ahead is not None and (epoch, first) == (self._ahead[0], 0):
+            found, self._ahead = self._ahead[1], None
+            return found
+        self.close()
+        return self._reading(epoch, first)
+
+    def _reading(self, epoch: int, first: int) -> Any:
+        # Takes half a second to import.
+        from grain import MapDataset, ReadOptions
+
+        wanted = MapDataset.source(list(self.windows(epoch, first))).map(self.read)
+        return iter(wanted.to_iter_dataset(ReadOptions(num_threads=1, prefetch_buffer_size=1)))
+
+    def _next(self, found: Iterator["Read"]) -> "Read | None":
+        began = time.perf_counter()
+        part = next(found, None)
+        self.waited += time.perf_counter() - began
+        return part
+
+    def read(self, window: Window) -> "Read":
+        """A window's rows as the network takes them, as many as all windows have."""
+        x, at = np.zeros((self.size, self.whole.stream.dim), np.float32), 0
+        for start, stop in window.stretches.tolist():
+            values = self.whole.stream.values(start, stop)
+            for piece in range(0, len(values), PIECE):
+                some = values[piece : piece + PIECE]
+                x[at : at + len(some)] = self.forward(some)
+                at += len(some)
+        order = np.pad(window.order(), (0, self.size - window.n), constant_values=-1)
+        return Read(window, x, order.astype(np.int32))
+
+
+class Read(NamedTuple):
+    """A window's rows, padded, and their order, padded by -1."""
+
+    window: Window
+    x: Float[np.ndarray, "rows variables"]
+    order: Int[np.ndarray, " rows"]
