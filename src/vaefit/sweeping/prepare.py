@@ -98,8 +98,8 @@ def _same_rows(a: Member, b: Member) -> bool:
 def _check_in_memory(trainer: Trainer) -> None:
     if trainer.stream is not None:
         raise DataError(
-            f"a sweep keeps its rows in memory, found {trainer.n:,} that are streamed; sweep over some of them "
-            "(--limit), then vaefit fit all with the best settings"
+            f"a sweep keeps its rows in memory, found {trainer.n:,} that are streamed; sweep over some "
+            "of them (--limit), then fit all with the best settings"
         )
 
 
