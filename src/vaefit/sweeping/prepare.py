@@ -7,12 +7,13 @@ import numpy as np
 
 from vaefit import recipes
 from vaefit.display import Display, Silent
-from vaefit.errors import SettingsError
+from vaefit.errors import DataError, SettingsError
 from vaefit.fitting import Split, prepare
 from vaefit.journal import Journal
 from vaefit.reading import read
 from vaefit.sweeping.stack import Member
 from vaefit.sweeping.traced import shared_by
+from vaefit.train import Trainer
 
 # Models in one program, at most: what they need together must fit into memory.
 TOGETHER = 64
@@ -56,6 +57,7 @@ def prepare_all(
     for number, (name, own) in enumerate(models.items()):
         screen.working("preparing models", number, len(models))
         prepared = prepare(rows, recipe=recipe, init_from=None, display=told, **{**settings, **own})
+        _check_in_memory(prepared.trainer)
         splits[name] = prepared.split
         journal = Journal(prepared.fitted, Named(name, screen))
         members.append(Member(name, prepared.fitted, prepared.trainer, journal))
@@ -91,6 +93,14 @@ def _share_rows(members: list[Member], splits: dict[str, Split]) -> None:
 def _same_rows(a: Member, b: Member) -> bool:
     pairs = ((a.trainer.x, b.trainer.x), (a.held_out, b.held_out))
     return all((x is y) or np.array_equal(x, y, equal_nan=True) for x, y in pairs)
+
+
+def _check_in_memory(trainer: Trainer) -> None:
+    if trainer.stream is not None:
+        raise DataError(
+            f"a sweep keeps its rows in memory, found {trainer.n:,} that are streamed; sweep over some "
+            "of them (--limit), then fit all with the best settings"
+        )
 
 
 def _check_comparable(members: list[Member]) -> None:
