@@ -86,6 +86,8 @@ class Parameters(BaseEstimator):
         bias_sd: float | None = None,
         bias_mean: float | None = None,
         epsilon: float | None = None,
+        couplings: int | None = None,
+        coupling_units: int | None = None,
         real: Literal["student-t", "gaussian"] | None = None,
         positive: Literal["log-normal", "gamma"] | None = None,
         count: Literal["negative-binomial", "poisson"] | None = None,
@@ -171,6 +173,8 @@ class Parameters(BaseEstimator):
         self.bias_sd = bias_sd
         self.bias_mean = bias_mean
         self.epsilon = epsilon
+        self.couplings = couplings
+        self.coupling_units = coupling_units
         self.real = real
         self.positive = positive
         self.count = count
