@@ -35,7 +35,7 @@ soak: install
 	VAEFIT_FUZZ_TABLES=200 $(BIN)/pytest tests/test_fuzz_tables.py
 
 bench: install benchmarks/.venv/installed
-	$(BIN)/python benchmarks/post_step.py
+	$(BIN)/python benchmarks/speed.py $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-quality: install benchmarks/.venv/installed
 	$(BIN)/python benchmarks/quality.py $(if $(ONLY),--only "$(ONLY)") $(if $(MINUTES),--minutes $(MINUTES))

@@ -289,10 +289,10 @@ def test_steps_that_are_not_finite_change_nothing_and_are_counted() -> None:
     bad = rows(50)
     bad[27, 2] = np.nan
     training = trainer(x=bad, batch_size=10, shuffle=False)
-    (part,), before = training._rows.parts(0, 0), training.state
+    (part,), before = training.rows.parts(0, 0), training.state
     assert not training._timed_chunk(part, 0, 5)
     assert training.state is before
-    training._step_by_step(Recorder(), part, 0, 5)
+    training.step_by_step(Recorder(), part, 0, 5)
     assert [int(n) for n in (training.state.step, training.state.skipped, training.state.failing)] == [
         5,
         1,

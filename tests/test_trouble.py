@@ -42,7 +42,8 @@ def test_a_rate_too_large_is_made_smaller_until_training_goes_on() -> None:
         epochs=60,
         batch_size=10,
         optimizer="sgd",
-        learning_rate=0.3,
+        learning_rate=1.0,
+        init_sd=0.2,
         validation=rows(40, seed=1),
         linear_path=False,
     )

@@ -101,8 +101,7 @@ def _iterated(holed: np.ndarray, seed: int, of_column: object, rounds: int) -> n
 
 
 METHODS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
-    "vaefit": _vaefit(),
-    "vaefit, recipe mattei-frellsen-2019-miwae": _vaefit(recipe="mattei-frellsen-2019-miwae"),
+    "vaefit, recipe imputation": _vaefit(recipe="imputation"),
     "mean": _mean,
     "kNN": _neighbours,
     "iterative ridge": _ridge,

@@ -13,7 +13,9 @@ import numpy as np
 HERE = Path(__file__).parents[1]
 DATA = HERE.parents[1] / "shared" / "data"
 RESULTS = HERE / "RESULTS.md"
-HEAD = "# Numbers\n\nWritten by `make bench-quality`; a line is its latest run.\n"
+README = HERE.parent / "README.md"
+HEAD = "# Numbers\n\nWritten by `make bench-quality` and `make bench`; a line is its latest run.\n"
+MARKS = "<!-- speed: made by make bench -->", "<!-- end of speed -->"
 
 Line = dict[str, str]
 
@@ -28,7 +30,7 @@ def made() -> Line:
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
-        "command": f"`{shlex.join(['benchmarks/quality.py', *sys.argv[1:]])}`",
+        "command": f"`{shlex.join([f'benchmarks/{Path(sys.argv[0]).name}', *sys.argv[1:]])}`",
     }
 
 
@@ -59,8 +61,8 @@ def machine() -> str:
     return f"{(models or [platform.processor()])[0]}, {cores} core{'s' if cores != 1 else ''}{on}"
 
 
-def write(title: str, lines: Sequence[Line], *, note: str = "", path: Path = RESULTS) -> None:
-    """Put lines into the section of this title, each in place of the one with the same first cell.
+def write(title: str, lines: Sequence[Line], *, note: str = "", path: Path = RESULTS, cells: int = 1) -> None:
+    """Put lines into the section of this title, each in place of the one with the same first cell (or cells).
 
     A section whose columns have changed is begun anew; the others stay as they are.
     """
@@ -69,14 +71,35 @@ def write(title: str, lines: Sequence[Line], *, note: str = "", path: Path = RES
     columns = list(lines[0])
     head = f"| {' | '.join(columns)} |"
     rows = [row for row in old.splitlines() if row.startswith("| ")] if head in old else []
-    found = {row.split(" | ", maxsplit=1)[0]: row for row in rows if row != head}
-    for line in lines:
-        row = f"| {' | '.join(line.values())} |"
-        found[row.split(" | ", maxsplit=1)[0]] = row
+    found = {_first(row, cells): row for row in rows if row != head}
+    found |= {_first(_row(line), cells): _row(line) for line in lines}
     body = [*([note, ""] if note else []), head, "|---" * len(columns) + "|", *found.values()]
     sections[title] = "\n".join(body)
     texts = [f"## {name}\n\n{text}\n" for name, text in sections.items()]
     path.write_text(HEAD + "\n" + "\n".join(texts))
+
+
+def table(lines: Sequence[Line]) -> str:
+    """Lines as a table of Markdown."""
+    return "\n".join([_row({c: c for c in lines[0]}), "|---" * len(lines[0]) + "|", *map(_row, lines)])
+
+
+def write_readme(lines: Sequence[Line]) -> None:
+    """Put lines between README's marks, without the columns that are the same for all."""
+    before, _, rest = README.read_text().partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    shown = [{c: v for c, v in line.items() if c not in ("date", "machine", "command")} for line in lines]
+    where = f"{lines[0]['machine']}, {lines[0]['date']}; medians, ratios with the least and the largest."
+    body = f"{MARKS[0]}\n{where}\n\n{table(shown)}\n{MARKS[1]}"
+    README.write_text(before + body + after)
+
+
+def _row(line: Line) -> str:
+    return f"| {' | '.join(line.values())} |"
+
+
+def _first(row: str, cells: int) -> tuple[str, ...]:
+    return tuple(row.split(" | ")[:cells])
 
 
 def _sections(text: str) -> dict[str, str]:

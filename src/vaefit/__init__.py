@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vaefit.probing import Probe, probe
     from vaefit.run import Reconstruction, Run, load
     from vaefit.scoring import Scores, score
+    from vaefit.sweeping.results import Sweep
+    from vaefit.sweeping.sweep import sweep
     from vaefit.synthetic import sample_rows
 
 __version__ = "0.1.0"
@@ -60,6 +62,8 @@ _HOMES = {
     "Scores": "scoring",
     "score": "scoring",
     "sample_rows": "synthetic",
+    "Sweep": "sweeping.results",
+    "sweep": "sweeping.sweep",
 }
 
 __all__ = [
@@ -78,6 +82,7 @@ __all__ = [
     "Scores",
     "SettingsError",
     "ShapeError",
+    "Sweep",
     "TrainingError",
     "VaefitError",
     "compare",
@@ -93,6 +98,7 @@ __all__ = [
     "sample_rows",
     "score",
     "selfcheck",
+    "sweep",
 ]
 
 

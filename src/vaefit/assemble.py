@@ -1,7 +1,10 @@
 """From settings to a model, an objective, penalties, an optimiser and a plan."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
@@ -22,12 +25,16 @@ from vaefit.visits import TrainingVisit
 
 
 def build_model(
-    settings: Settings, dim: int, key: Key[Array, ""], variables: tuple[Variable, ...] = ()
+    settings: Settings,
+    dim: int,
+    key: Key[Array, ""],
+    variables: tuple[Variable, ...] = (),
+    shape: tuple[int, ...] | None = None,
 ) -> VAE:
     """The model that the settings describe, for rows of `dim` variables, with random weights.
 
     `variables` say what they are where they are of several kinds; networks are shown them accordingly, if the
-    likelihood tells them apart.
+    likelihood tells them apart. `shape` is that of a row, where it is an image.
     """
     encoder_key, decoder_key = jax.random.split(key)
     latent_dim = settings.latent_dim
@@ -40,14 +47,22 @@ def build_model(
     shown = variables if likelihood.typed else ()
     into = (shown_width(shown) if shown else dim, *settings.encoder_layers, posterior.width)
     out_of = (latent_dim, *settings.decoder_layers, likelihood.width)
-    encoder = _network(settings, into, settings.encoder_bias, encoder_key)
+    encoder = _network(settings, into, settings.encoder_bias, encoder_key, reads=shape)
     return VAE(
         encoder=ShownCells(encoder, shown) if shown else encoder,
         posterior=posterior,
-        decoder=_network(settings, out_of, settings.decoder_bias, decoder_key),
+        decoder=_network(settings, out_of, settings.decoder_bias, decoder_key, writes=shape),
         likelihood=likelihood,
         prior=_part(settings, "prior", settings.prior, latent_dim=latent_dim),
     )
+
+
+@lru_cache(maxsize=64)
+def builder(
+    settings: Settings, dim: int, variables: tuple[Variable, ...], shape: tuple[int, ...] | None
+) -> Callable[[Key[Array, ""]], VAE]:
+    """`build_model` as one compiled program: operations one by one would be compiled in every process."""
+    return eqx.filter_jit(lambda key: build_model(settings, dim, key, variables, shape))
 
 
 def build_objective(settings: Settings) -> Objective:
@@ -153,9 +168,15 @@ def _streamed(settings: Settings, transform: Transform, whole: Whole) -> Streame
     return Streamed(whole, transform.forward, settings.batch_size, settings.shuffle, settings.seed)
 
 
-def _network(settings: Settings, sizes: tuple[int, ...], bias: bool, key: Key[Array, ""]) -> Network:
+def _network(
+    settings: Settings,
+    sizes: tuple[int, ...],
+    bias: bool,
+    key: Key[Array, ""],
+    **ends: tuple[int, ...] | None,
+) -> Network:
     part, options = catalogue.find("network", settings.network), settings.part("network", settings.network)
-    network = part.load().build(sizes, bias=bias, key=key, **options)
+    network = part.load().build(sizes, bias=bias, key=key, **ends, **options)
     return LinearPath.beside(network, sizes[0], sizes[-1]) if settings.linear_path else network
 
 

@@ -44,6 +44,14 @@ def check_device() -> str:
         raise SettingsError(f"no device {asked!r} here ({reason}); use --device cpu") from None
 
 
+def computes_on_cpu() -> bool:
+    """Whether what is traced now will run on a CPU."""
+    import jax
+
+    device = jax.config.values["jax_default_device"]
+    return (jax.default_backend() if device is None else getattr(device, "platform", device)) == "cpu"
+
+
 def out_of_memory(problem: BaseException) -> str | None:
     """What was asked for where a device or Python had too little memory; None for any other problem.
 

@@ -48,7 +48,7 @@ def parts(kind: Kind) -> dict[str, Part]:
     """All parts of one kind, by name.
 
     >>> sorted(parts("prior"))
-    ['normal']
+    ['flow', 'normal']
     """
     folder = Path(__file__).parent / FOLDERS[kind]
     files = sorted(p for p in folder.glob("*.py") if not p.name.startswith("_"))

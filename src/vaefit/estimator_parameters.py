@@ -78,6 +78,7 @@ class Parameters(BaseEstimator):
         scaling: Literal["auto", "standardise", "quantile"] | None = None,
         dequantise: bool | None = None,
         binarise: bool | None = None,
+        channels: Sequence[int] | None = None,
         activation: Literal["elu", "gelu", "leaky-relu", "relu", "sigmoid", "silu", "softplus", "tanh"]
         | None = None,
         keep_prob: float | None = None,
@@ -166,6 +167,7 @@ class Parameters(BaseEstimator):
         self.scaling = scaling
         self.dequantise = dequantise
         self.binarise = binarise
+        self.channels = channels
         self.activation = activation
         self.keep_prob = keep_prob
         self.init_sd = init_sd

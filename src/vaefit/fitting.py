@@ -14,12 +14,11 @@ import numpy as np
 from jaxtyping import Float
 
 from vaefit import backend, by_ppca, data, doctor, initialise, readme, recipes, run
-from vaefit.assemble import build_model, build_trainer
+from vaefit.assemble import build_trainer, builder
 from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display, Silent
 from vaefit.errors import DataError, RunError, SettingsError, TrainingError
 from vaefit.evaluation import Reference, reference_of, visited
-from vaefit.figures.draw import write_all
 from vaefit.folder import README, REPORT, check_free, write_atomically
 from vaefit.journal import Journal
 from vaefit.model import VAE
@@ -345,6 +344,19 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
         raise type(problem)(
             f"{problem}; all is saved; then go on with: vaefit fit --resume {fitted.folder}"
         ) from problem
+    return finish(fitted, trainer, journal, shown, seconds_before + time.perf_counter() - began)
+
+
+def finish(
+    fitted: Run,
+    trainer: Trainer,
+    journal: Journal,
+    shown: Dataset,
+    seconds: float,
+    *,
+    pictures: bool = True,
+) -> doctor.Report:
+    """Keep what training of so many seconds came to, save all, and say what the doctor finds."""
     fitted.model, fitted.history = trainer.kept(), journal.history
     fitted.reference = _reference(fitted, trainer)
     if trainer.validation is not None and trainer.progress.best_epoch == 0:
@@ -353,17 +365,28 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
             "no epoch was better than the start on the validation rows: the start is kept; try "
             f"more --epochs, or --learning-rate {smaller:.0e}"
         )
-    fitted.summary = _summary(trainer, fitted, seconds_before + time.perf_counter() - began)
+    fitted.summary = _summary(trainer, fitted, seconds)
     if fitted.folder is not None:
         journal.save(trainer)
         fitted.save_reference()
     # From the rows in memory.
     found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False)
     fitted.summary["findings"] = [f.to_dict() for f in found.findings if f.severity != "information"]
-    if fitted.folder is not None:
-        write_all(fitted, shown, fitted.folder)
-        write_atomically(fitted.folder / README, readme.text(fitted))
+    if fitted.folder is not None and pictures:
+        write_pictures(fitted, shown)
+    elif fitted.folder is not None:
+        write_atomically(fitted.folder / README, readme.text(fitted, pictures=False))
     return found
+
+
+def write_pictures(fitted: Run, shown: Dataset) -> None:
+    """The pictures of a run that is done, and its README with them."""
+    # Not needed before: half a second until the first step is seen.
+    from vaefit.figures.draw import write_all
+
+    assert fitted.folder is not None
+    write_all(fitted, shown, fitted.folder)
+    write_atomically(fitted.folder / README, readme.text(fitted))
 
 
 def _prepare(
@@ -412,7 +435,8 @@ def _start(
         None if held_out is None else _as_numbers(held_out, variables),
         transform.shape,
     )
-    model = build_model(settings, x.shape[1], jax.random.fold_in(jax.random.key(settings.seed), 0), variables)
+    key = jax.random.fold_in(jax.random.key(settings.seed), 0)
+    model = builder(settings.of_model(), x.shape[1], variables, transform.shape)(key)
     if settings.start == "random":
         return model, settings, notices
     seen = by_ppca.with_mirrored(seen, transform.shape) if settings.mirror else seen

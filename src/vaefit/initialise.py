@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from vaefit.likelihoods import Likelihood
 from vaefit.model import VAE
 from vaefit.networks import LinearPath
+from vaefit.posteriors import Posterior
 from vaefit.ppca import Spectrum
 
 
@@ -45,18 +46,18 @@ def at_linear_model(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE |
     ppca = Spectrum.fit(x / scale).ppca(model.posterior.latent_dim, None if given is None else 1.0)
     unused = model.posterior.latent_dim - ppca.latent_dim
     W, noise = np.pad(ppca.components, ((0, 0), (0, unused))), ppca.noise_variance
-    likelihood, bias = likelihood.start_at(
-        jnp.asarray(mean, jnp.float32), jnp.asarray(scale * np.sqrt(noise), jnp.float32)
+    likelihood, bias, slope = _start(
+        likelihood, jnp.asarray(mean, jnp.float32), jnp.asarray(scale * np.sqrt(noise), jnp.float32)
     )
     M = (W**2).sum(axis=0) + noise
     into = W / M / scale[:, None]
-    path = model.posterior.linear_start(
-        *(jnp.asarray(a, jnp.float32) for a in (into, -mean @ into, np.sqrt(noise / M)))
+    path = _linear_start(
+        model.posterior, *(jnp.asarray(a, jnp.float32) for a in (into, -mean @ into, np.sqrt(noise / M)))
     )
-    if bias is None or path is None:
+    if bias is None or slope is None or path is None:
         return None
     out = np.zeros((W.shape[1], len(bias)))
-    out[:, : len(mean)] = (W * (scale / _slope(likelihood, bias))[:, None]).T
+    out[:, : len(mean)] = (W * (scale / np.asarray(slope, np.float64))[:, None]).T
     return eqx.tree_at(
         lambda m: (m.likelihood, m.encoder, m.decoder),
         model,
@@ -64,7 +65,24 @@ def at_linear_model(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE |
     )
 
 
-def _slope(likelihood: Likelihood, bias: Float[Array, " width"]) -> Float[np.ndarray, " dim"]:
-    """The derivative of each variable's mean by its own decoder output."""
+# Compiled whole: operations one by one would be compiled one by one, anew in every process.
+@eqx.filter_jit
+def _start(
+    likelihood: Likelihood, mean: Float[Array, " dim"], sd: Float[Array, " dim"]
+) -> tuple[Likelihood, Float[Array, " width"] | None, Float[Array, " dim"] | None]:
+    """The likelihood's start, and the derivative of each variable's mean by its own decoder output there."""
+    likelihood, bias = likelihood.start_at(mean, sd)
+    if bias is None:
+        return likelihood, None, None
     direction = jnp.zeros_like(bias).at[: likelihood.dim].set(1.0)
-    return np.asarray(jax.jvp(likelihood.location, (bias,), (direction,))[1], np.float64)
+    return likelihood, bias, jax.jvp(likelihood.location, (bias,), (direction,))[1]
+
+
+@eqx.filter_jit
+def _linear_start(
+    posterior: Posterior,
+    weight: Float[Array, "in latent"],
+    offset: Float[Array, " latent"],
+    sd: Float[Array, " latent"],
+) -> tuple[Float[Array, "in width"], Float[Array, " width"]] | None:
+    return posterior.linear_start(weight, offset, sd)

@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -132,15 +132,11 @@ class Journal:
     @contextmanager
     def stopping_on_signals(self) -> Iterator[None]:
         """Let Ctrl-C and SIGTERM end the run, saved, after the steps under way; a second one at once."""
-        if self.fitted.folder is None or threading.current_thread() is not threading.main_thread():
+        if self.fitted.folder is None:
             yield
             return
-        before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with heeding_signals(self._on_signal):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     @property
     def _folder(self) -> Path:
@@ -165,6 +161,20 @@ class Journal:
             f"{trainer.plan.epochs}; all is saved; go on with: vaefit fit --resume {self._folder}",
             exit_code=128 + self._signal,
         )
+
+
+@contextmanager
+def heeding_signals(heed: Callable[[int, object], None]) -> Iterator[None]:
+    """Let a function hear of Ctrl-C and SIGTERM, where this thread is the one that may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.signal(s, heed) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _progress(saved: dict[str, Any], folder: Path) -> Progress:

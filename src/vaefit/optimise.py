@@ -11,6 +11,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
+Number = float | Float[Array, ""]
 
 
 @cache
@@ -80,6 +81,18 @@ def build_schedule(
     0.1
     """
     final = min(final_rate, learning_rate)
+    return schedule_of(name, learning_rate=learning_rate, final_rate=final, epochs=epochs, stages=stages)
+
+
+def schedule_of(
+    name: str,
+    *,
+    learning_rate: Number,
+    final_rate: Number,
+    epochs: Number,
+    stages: tuple[tuple[float, float], ...],
+) -> Schedule:
+    """The same from numbers that may be traced, `final_rate` at most `learning_rate`."""
 
     def progress(epoch: Array) -> Array:
         return jnp.clip(epoch / epochs, 0.0, 1.0)
@@ -92,8 +105,10 @@ def build_schedule(
     schedules: dict[str, Schedule] = {
         "constant": lambda epoch: jnp.full_like(epoch, learning_rate),
         "plateau": lambda epoch: jnp.full_like(epoch, learning_rate),
-        "exponential": lambda epoch: learning_rate * (final / learning_rate) ** progress(epoch),
-        "cosine": lambda epoch: final + (learning_rate - final) * (1 + jnp.cos(np.pi * progress(epoch))) / 2,
+        "exponential": lambda epoch: learning_rate * (final_rate / learning_rate) ** progress(epoch),
+        "cosine": lambda epoch: (
+            final_rate + (learning_rate - final_rate) * (1 + jnp.cos(np.pi * progress(epoch))) / 2
+        ),
         "staged": staged,
     }
     return schedules[name]

@@ -52,7 +52,7 @@ class Program:
 
     static: PyTree
     objective: Objective
-    penalties: tuple[tuple[str, float, Penalty], ...]
+    penalties: tuple[tuple[str, float | Float[Array, ""], Penalty], ...]
     optimizer: optax.GradientTransformationExtraArgs
     schedule: Schedule
     visit: TrainingVisit
@@ -155,6 +155,10 @@ class Program:
         )
         return loss, sums
 
+    def model(self, params: PyTree) -> VAE:
+        """The model with these weights."""
+        return eqx.combine(params, self.static)
+
     def terms(
         self,
         params: PyTree,
@@ -163,7 +167,7 @@ class Program:
         key: Key[Array, ""],
     ) -> tuple[Terms, dict[str, Float[Array, ""]]]:
         """The record of densities of a batch, and every penalty."""
-        model: VAE = eqx.combine(params, self.static)
+        model = self.model(params)
         visit_key, terms_key, penalty_key = jax.random.split(key, 3)
         x = self.visit(x, visit_key)
         terms = model.terms(x, None, terms_key, self.samples, rows=rows, dropout=True)

@@ -56,8 +56,12 @@ _TABLE_COMMANDS = """    vaefit report {folder}
     vaefit encode {folder} DATA --out latents.csv"""
 
 
-def text(fitted: Run) -> str:
-    """The README of a finished run."""
+_NO_PICTURES = """Pictures are drawn by `vaefit figure {folder} curves --out curves.png`, and so on; `vaefit report
+{folder}` makes a page to look at."""
+
+
+def text(fitted: Run, *, pictures: bool = True) -> str:
+    """The README of a finished run, whose pictures are there."""
     summary, source = fitted.summary, fitted.source
     validated = summary["validation"] is not None
     bounds = [_bound("training rows", summary["train"])]
@@ -77,13 +81,17 @@ def text(fitted: Run) -> str:
         parameters=f"{summary['parameters']:,}",
         note=_note(fitted),
         findings=_findings(summary.get("findings", [])),
-        pictures=_PICTURES.format(of_validation=" of the validation data" if validated else "")
-        if not fitted.transform.variables  # rows of typed columns have no picture
-        else "![curves](curves.png)",
+        pictures=_pictures(fitted, validated) if pictures else _NO_PICTURES.format(folder=fitted.folder),
         settings=_settings(fitted),
         folder=fitted.folder,
         commands=(_TABLE_COMMANDS if fitted.transform.variables else _COMMANDS).format(folder=fitted.folder),
     )
+
+
+def _pictures(fitted: Run, validated: bool) -> str:
+    if fitted.transform.variables:  # rows of typed columns have no picture
+        return "![curves](curves.png)"
+    return _PICTURES.format(of_validation=" of the validation data" if validated else "")
 
 
 def _bound(name: str, bound: Mapping[str, float]) -> str:

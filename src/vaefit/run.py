@@ -256,7 +256,8 @@ def _load_reference(model: VAE, path: Path) -> Reference | None:
 
 def _load_model(settings: Settings, transform: Transform, path: Path) -> VAE:
     skeleton = eqx.filter_eval_shape(
-        lambda key: build_model(settings, transform.dim, key, transform.variables), jax.random.key(0)
+        lambda key: build_model(settings, transform.dim, key, transform.variables, transform.shape),
+        jax.random.key(0),
     )
     arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     return eqx.combine(jax.tree.map(jnp.asarray, load_tree(path, arrays)), static)

@@ -30,8 +30,12 @@ class Settings:
         None, "number of latents (auto: where pPCA's held-out likelihood is best, at most 64)", at_least=1
     )
     network: str = option("dense", "kind of network")
-    encoder_layers: tuple[int, ...] = option((256, 256), "hidden units of the encoder's layers", at_least=1)
-    decoder_layers: tuple[int, ...] = option((256, 256), "hidden units of the decoder's layers", at_least=1)
+    encoder_layers: tuple[int, ...] = option(
+        (256, 256), "hidden units of the encoder's layers (conv: after its stages)", at_least=1
+    )
+    decoder_layers: tuple[int, ...] = option(
+        (256, 256), "hidden units of the decoder's layers (conv: before its stages)", at_least=1
+    )
     encoder_bias: bool = option(True, "biases in the encoder")
     decoder_bias: bool = option(True, "biases in the decoder")
     posterior: str = option("gaussian", "family of q(z|x)")
@@ -173,6 +177,15 @@ class Settings:
         """How many epochs there are at most, once that is settled."""
         assert self.epochs is not None
         return self.epochs
+
+    def of_model(self) -> "Settings":
+        """Those that the model is made by, the others as declared."""
+        homes = ("model", "network", "posterior", "prior", "likelihood")
+        given = self.given().items()
+        return type(self).of(**{n: v for n, v in given if options()[n].home.split(" ")[0] in homes})
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.given().items())))
 
     def penalties(self) -> dict[str, float]:
         """The penalties that have a weight, and their weights."""

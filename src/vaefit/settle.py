@@ -48,6 +48,7 @@ def settle(settings: Settings, rows: Dataset, asked: set[str]) -> Settled:
     settings = settings.with_(stream=rows.whole is not None)
     settings, told = by_rows.settle(settings, transform, rows)
     _check_asked(settings, asked)
+    _check_network(settings, transform)
     _check_samples(settings)
     _check_levels(settings, transform)
     _check_visits(settings, transform)
@@ -148,6 +149,12 @@ def _check_levels(settings: Settings, transform: Transform) -> None:
             f"likelihood {settings.likelihood} is for pixels of {levels} levels, found "
             f"{_described(transform)}; leave it out"
         )
+
+
+def _check_network(settings: Settings, transform: Transform) -> None:
+    network = find("network", settings.network)
+    if why := network.load().refusal(transform.shape, **settings.part("network", settings.network)):
+        raise SettingsError(f"network {settings.network} {why}")
 
 
 def _check_visits(settings: Settings, transform: Transform) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
@@ -33,6 +33,7 @@ class Part(NamedTuple):
     numbers: Callable[[], np.ndarray]
 
 
+@runtime_checkable
 class Rows(Protocol):
     """Rows to train on."""
 

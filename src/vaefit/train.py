@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -100,7 +101,7 @@ class Trainer:
         params, self._static = eqx.partition(self.model, eqx.is_inexact_array)
         self.state = State(
             params,
-            self.optimizer.init(params),
+            jax.jit(self.optimizer.init)(params),
             jnp.zeros((), jnp.int32),
             self._no_sums(),
             *jnp.zeros(2, jnp.int32),
@@ -109,7 +110,7 @@ class Trainer:
         self.n = len(self.x) if self.stream is None else self.stream.n
         self._batch_size = min(self.plan.batch_size, self.n)
         self.steps_per_epoch = -(-self.n // self._batch_size)
-        self._order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
+        self.order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
         self.program = Program(
             static=self._static,
             objective=self.objective,
@@ -123,7 +124,6 @@ class Trainer:
             batch_size=self._batch_size,
         )
         self._chunk, self._order_of = compiled(self.program)
-        self._rows: Rows = self.stream or self._resident()
         self._seconds_per_step = 0.0
         self._log_jacobian = self._mean_log_jacobian()
         self.evaluator = Evaluator(
@@ -139,14 +139,31 @@ class Trainer:
         for _ in range(self.progress.halvings):
             if self.stream is not None:
                 self.stream.halve()
-        if self.progress.epoch == 0 and self.validation is not None:
-            self._finish_epoch(watcher, {"epoch": 0, "step": 0})
+        if self.has_start_to_judge:
+            self.judge_start(watcher, self.bound())
         try:
-            while self.progress.epoch < self.plan.epochs and not self._stopped_early():
+            while self.goes_on:
                 self._run_epoch(watcher)
         finally:
             if self.stream is not None:
                 self.stream.close()
+
+    @property
+    def has_start_to_judge(self) -> bool:
+        """Whether the start itself is still to be held against the validation rows."""
+        judged = self.progress.epoch > 0 or self.progress.best_score > -np.inf or int(self.state.step) > 0
+        return self.validation is not None and not judged
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there are epochs left, and patience."""
+        return self.progress.epoch < self.plan.epochs and not self._stopped_early()
+
+    def bound(self) -> Bound | None:
+        """The ELBO of the validation rows now; None: there are none."""
+        if self.validation is None:
+            return None
+        return self.evaluator(self.last(), self.validation, self.validation_weights)
 
     def last(self) -> VAE:
         """The model with the weights of the last step."""
@@ -173,29 +190,43 @@ class Trainer:
         began, epoch = time.perf_counter(), self.progress.epoch
         waited = 0.0 if self.stream is None else self.stream.waited
         done = first = int(self.state.step) - epoch * self.steps_per_epoch
-        with contextlib.closing(self._rows.parts(epoch, first)) as parts:
+        with contextlib.closing(self.rows.parts(epoch, first)) as parts:
             for part in parts:
                 while done < part.stop:
                     stop = min(done + self._steps_until_next_look(), part.stop)
                     if not self._timed_chunk(part, done, stop):
-                        self._step_by_step(watcher, part, done, stop)
+                        self.step_by_step(watcher, part, done, stop)
                     done = stop
                     rows, seconds = (done - first) * self._batch_size, time.perf_counter() - began
-                    record = self._record(epoch + 1, rows, seconds)
+                    record = self.record(epoch + 1, rows, seconds)
                     watcher.on_chunk(epoch + 1, done / self.steps_per_epoch, record, self)
         seconds = time.perf_counter() - began
+        waiting = None if self.stream is None else (self.stream.waited - waited) / seconds
+        self.end_epoch(watcher, seconds, self.bound(), waiting)
+
+    def end_epoch(
+        self, watcher: Watcher, seconds: float, bound: Bound | None, waiting: float | None = None
+    ) -> None:
+        """Note what an epoch of so many seconds came to, and decide how to go on.
+
+        `waiting` is the share of them in which the device waited for rows; None: they are on it.
+        """
         self.progress.epoch += 1
         self.progress.seconds += seconds
-        record = self._record(self.progress.epoch, self.n, seconds)
-        if self.stream is not None:
-            record["waiting"] = (self.stream.waited - waited) / seconds
+        record = self.record(self.progress.epoch, self.n, seconds)
+        if waiting is not None:
+            record["waiting"] = waiting
         self.state = self.state._replace(sums=self._no_sums())
-        self._finish_epoch(watcher, record)
+        self._judge(watcher, record, bound)
 
     def _order(self, epoch: int) -> Int[Array, " padded"]:
-        return self._order_of(self._order_key, epoch)
+        return self._order_of(self.order_key, epoch)
 
-    def _resident(self) -> Resident:
+    @cached_property
+    def rows(self) -> Rows:
+        """Where an epoch's rows come from; they are on the device from the first use on."""
+        if self.stream is not None:
+            return self.stream
         weights = None if self.weights is None else jnp.asarray(_mean_one(self.weights), jnp.float32)
         return Resident((jnp.asarray(self.x), weights), self._order, self.steps_per_epoch)
 
@@ -217,7 +248,7 @@ class Trainer:
         self._seconds_per_step = (time.perf_counter() - began) / (stop - start)
         return bool(sound)
 
-    def _step_by_step(self, watcher: Watcher, part: Part, start: int, stop: int) -> None:
+    def step_by_step(self, watcher: Watcher, part: Part, start: int, stop: int) -> None:
         """The same steps one by one: those that are not finite change nothing but the counts."""
         for step in range(start, stop):
             if self._timed_chunk(part, step, step + 1):
@@ -233,11 +264,14 @@ class Trainer:
             return 1  # compiles, and is the first sign of life
         return max(1, int(SECONDS_BETWEEN_LOOKS / self._seconds_per_step))
 
-    def _finish_epoch(self, watcher: Watcher, record: dict[str, Any]) -> None:
+    def judge_start(self, watcher: Watcher, bound: Bound | None) -> None:
+        """Note what the start is worth."""
+        self._judge(watcher, {"epoch": 0, "step": 0}, bound)
+
+    def _judge(self, watcher: Watcher, record: dict[str, Any], bound: Bound | None) -> None:
         progress = self.progress
         score = -record.get("loss", np.inf)
-        if self.validation is not None:
-            bound = self.evaluator(self.last(), self.validation, self.validation_weights)
+        if bound is not None:
             record["validation"] = asdict(bound)
             score = bound.importance_weighted if self.objective.needs_each_sample else bound.elbo
         record["best"] = progress.note(score)
@@ -254,7 +288,8 @@ class Trainer:
         patience = self.plan.early_stopping
         return bool(patience) and self.validation is not None and self.progress.since_best >= patience
 
-    def _record(self, epoch: int, rows: int, seconds: float) -> dict[str, Any]:
+    def record(self, epoch: int, rows: int, seconds: float) -> dict[str, Any]:
+        """What the epoch's steps so far came to."""
         sums = jax.tree.map(float, jax.device_get(self.state.sums))
         counted, shown = max(sums.rows, 1.0), self.plan.visit.share_shown
         rate = sums.rate / counted
@@ -276,7 +311,8 @@ class Trainer:
         }
 
     def _remember(self) -> None:
-        self.best = jax.device_get(self.state.params)
+        # Copied: they may be a part of the arrays of many models.
+        self.best = jax.tree.map(np.array, jax.device_get(self.state.params))
 
     def _recover(self, watcher: Watcher, part: Part) -> None:
         """Go back to the last good weights with a smaller learning rate, or give up and say why."""

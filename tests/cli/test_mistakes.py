@@ -75,6 +75,12 @@ MISTAKES = [
     ((*TABLE, "--binarise"), "binarise is for grey values, found standardised columns; leave it out"),
     ((*FIT, "--binarise", "--likelihood", "gaussian"), "which have no density, found likelihood gaussian"),
     ((*FIT, "--binarise", "--dequantise"), "pixels with levels, found pixels drawn as 0 or 1; leave it out"),
+    ((*TABLE, "--network", "conv"), "network conv is for images, found rows of 4 columns; choose --network"),
+    ((*FIT, "--network", "conv", "--size", "7x9"), "is for images of at least 8x8 pixels, found 7x9; choose"),
+    (
+        (*FIT, "--network", "conv", "--channels", "8,8,8,8"),
+        "has 1 to 3 stages for images of 8x8 pixels",
+    ),
     # flags, settings, recipes
     (("fit",), "expected DATA to fit"),
     (("ft", "digits"), "No such command 'ft'. Did you mean 'fit'?"),

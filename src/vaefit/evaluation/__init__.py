@@ -2,7 +2,7 @@
 
 from vaefit.evaluation.annealing import Annealed, Annealing, Bracket, anneal, bracket, simulate
 from vaefit.evaluation.blocks import BLOCK
-from vaefit.evaluation.bound import Bound, Evaluator, LogJacobian
+from vaefit.evaluation.bound import Bound, Evaluator, LogJacobian, block_terms
 from vaefit.evaluation.conditional import completions
 from vaefit.evaluation.coverage import coverage, reconstruction_mse, why_no_intervals
 from vaefit.evaluation.importance import Likelihoods, importance_sample, why_undefined
@@ -22,6 +22,7 @@ __all__ = [
     "LogJacobian",
     "Reference",
     "anneal",
+    "block_terms",
     "bracket",
     "completions",
     "coverage",

@@ -46,8 +46,9 @@ class Evaluator:
         log_jacobian: LogJacobian | None = None,
     ) -> None:
         _, static = eqx.partition(model, eqx.is_inexact_array)
+        self.samples = samples
         self._visit, self._log_jacobian = visit, log_jacobian
-        self._key = jax.random.fold_in(jax.random.key(seed), 1)
+        self.key = jax.random.fold_in(jax.random.key(seed), 1)
         self._block = _compiled(static, samples)
 
     def __call__(
@@ -57,7 +58,13 @@ class Evaluator:
         weights: Float[np.ndarray, " rows"] | None = None,
     ) -> Bound:
         """Means over the rows of `x`, weighted where there are weights, summed in float64."""
-        per_row = self._rows(model, x)
+        return self.mean(self._rows(model, x), weights)
+
+    @staticmethod
+    def mean(
+        per_row: Float[np.ndarray, "rows 3"], weights: Float[np.ndarray, " rows"] | None = None
+    ) -> Bound:
+        """The bound from rate, distortion and importance-weighted bound of every row."""
         means = per_row.mean(axis=0) if weights is None else np.average(per_row, axis=0, weights=weights)
         rate, distortion, tighter = (float(mean) for mean in means)
         return Bound(-rate - distortion, rate, distortion, tighter)
@@ -69,13 +76,23 @@ class Evaluator:
     def _rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 3"]:
         params, found = eqx.filter(model, eqx.is_inexact_array), []
         for number, (rows, (block,)) in enumerate(blocks(x)):
-            seen = visited(np.asarray(block), self._visit)
-            terms = self._block(params, seen, jax.random.fold_in(self._key, number))
+            seen = self.seen(np.asarray(block))
+            terms = self._block(params, seen, jax.random.fold_in(self.key, number))
             found.append(np.asarray(terms, np.float64)[: rows.stop - rows.start])
-            if self._log_jacobian is not None:
-                log_jacobian = self._log_jacobian(seen[: rows.stop - rows.start])
-                found[-1] += log_jacobian[:, None] * np.array([0.0, -1.0, 1.0])
+            found[-1] += self.scale_terms(seen[: rows.stop - rows.start])
         return np.concatenate(found)
+
+    def seen(self, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows variables"]:
+        """The rows as the model sees them."""
+        return visited(x, self._visit)
+
+    def scale_terms(
+        self, seen: Float[np.ndarray, "rows variables"]
+    ) -> Float[np.ndarray, "rows 3"] | Float[np.ndarray, "3"]:
+        """What takes rate, distortion and importance-weighted bound of rows to the data's own scale."""
+        if self._log_jacobian is None:
+            return np.zeros(3)
+        return self._log_jacobian(seen)[:, None] * np.array([0.0, -1.0, 1.0])
 
 
 @lru_cache(maxsize=64)
@@ -85,8 +102,14 @@ def _compiled(static: PyTree, samples: int) -> Callable[..., Float[Array, "rows 
     def terms_of_block(
         params: PyTree, x: Float[Array, "rows variables"], key: Key[Array, ""]
     ) -> Float[Array, "rows 3"]:
-        model: VAE = eqx.combine(params, static)
-        terms = model.terms(x, None, key, samples)
-        return jnp.stack([terms.rate, terms.distortion, terms.importance_weighted], axis=-1)
+        return block_terms(eqx.combine(params, static), x, key, samples)
 
     return jax.jit(terms_of_block)
+
+
+def block_terms(
+    model: VAE, x: Float[Array, "rows variables"], key: Key[Array, ""], samples: int
+) -> Float[Array, "rows 3"]:
+    """Rate, distortion and importance-weighted bound of every row, nats."""
+    terms = model.terms(x, None, key, samples)
+    return jnp.stack([terms.rate, terms.distortion, terms.importance_weighted], axis=-1)

@@ -8,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.stats
 from jaxtyping import Array, Bool, Float, Int, Key
 from numpyro import distributions as dist
 from numpyro.distributions import kl_divergence
@@ -74,6 +73,9 @@ class LatentUse:
         """The latents whose aggregate posterior is not the prior, the furthest first."""
         if self.ks is None:
             return []
+        # A third of a second, which a fit's start has no use for.
+        import scipy.stats
+
         by_chance = scipy.stats.kstwo.isf(KS_CHANCE / len(self.ks), self.rows)
         far = [int(i) for i in np.argsort(-self.ks, kind="stable")]
         return [i for i in far if self.ks[i] > max(KS_FAR, by_chance)]

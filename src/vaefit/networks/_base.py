@@ -1,7 +1,7 @@
 """What every network offers."""
 
 from abc import abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Float, Key
@@ -18,6 +18,11 @@ class Network(eqx.Module):
     """A function from features to features."""
 
     reference: ClassVar[str] = ""
+
+    @classmethod
+    def refusal(cls, shape: tuple[int, ...], **options: Any) -> str | None:  # noqa: ARG003
+        """Why there is no such network for rows of this shape, in words; None where there is."""
+        return None
 
     @abstractmethod
     def __call__(self, x: Float[Array, "*batch in"], key: Key[Array, ""] | None = None) -> Activations:

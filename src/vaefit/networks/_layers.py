@@ -1,13 +1,14 @@
 """Layers one after the other: what fully connected networks have in common."""
 
+import dataclasses
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Key, UInt16
 
 from vaefit.hashing import random_bits
 from vaefit.networks._base import Activations, Network
@@ -24,7 +25,7 @@ class Layered(Network):
     init_mean: eqx.AbstractVar[float]
     bias_sd: eqx.AbstractVar[float]
     bias_mean: eqx.AbstractVar[float]
-    weights: eqx.AbstractVar[tuple[Float[Array, "_ _"], ...]]
+    weights: eqx.AbstractVar[tuple[Float[Array, "..."], ...]]
     biases: eqx.AbstractVar[tuple[Float[Array, " _"] | None, ...]]
 
     @abstractmethod
@@ -33,18 +34,20 @@ class Layered(Network):
 
     @classmethod
     def build(
-        cls, sizes: tuple[int, ...], *, bias: bool, key: Key[Array, ""], **options: float | str | None
+        cls,
+        sizes: tuple[int, ...],
+        *,
+        bias: bool,
+        key: Key[Array, ""],
+        reads: tuple[int, ...] | None = None,  # noqa: ARG003
+        writes: tuple[int, ...] | None = None,  # noqa: ARG003
+        **options: Any,
     ) -> "Layered":
-        """A network with layers of these sizes, input and output included."""
-        blank = cls(**options)  # pyright: ignore[reportArgumentType]
-        hidden = [n * cls.inputs_a_unit for n in sizes[1:-1]]
-        shapes = list(zip(sizes[:-1], [*hidden, sizes[-1]], strict=True))
-        weights, biases = [], []
-        for number, layer_key in enumerate(jax.random.split(key, len(shapes)), start=1):
-            weight, drawn = blank._draw(shapes[number - 1], layer_key, last=number == len(shapes))
-            weights.append(weight)
-            biases.append(drawn if bias else None)
-        return cls(**options, weights=tuple(weights), biases=tuple(biases))  # pyright: ignore[reportArgumentType]
+        """A network with layers of these sizes, input and output included.
+
+        `reads` or `writes` is the shape of the rows at one end, for networks that go by it.
+        """
+        return cls(**options)._drawn(sizes, bias, key)
 
     def __call__(self, x: Float[Array, "*batch in"], key: Key[Array, ""] | None = None) -> Activations:
         """Run the layers; a key turns dropout on."""
@@ -53,15 +56,36 @@ class Layered(Network):
         # Two axes: gradients of more would be transposed for the matrix products.
         x = x.reshape(-1, x.shape[-1])
         hidden = []
-        for number, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
-            x = self.unit(_affine(x, weight, bias))
+        last = len(self.weights) - 1
+        for number in range(last):
+            x = self.unit(self.linear(number, x))
             if kept:
-                x = jnp.where(kept[number].reshape(x.shape), x / self.keep_prob, 0.0)
+                x = self.dropped(x, kept[number])
             hidden.append(x)
-        output = _affine(x, self.weights[-1], self.biases[-1])
+        output = self.linear(last, x)
         return Activations(
             output.reshape(*batch, output.shape[-1]), tuple(h.reshape(*batch, h.shape[-1]) for h in hidden)
         )
+
+    def linear(self, number: int, x: Float[Array, "rows in"]) -> Float[Array, "rows out"]:
+        """The linear functions of a layer."""
+        weight, bias = self.weights[number], self.biases[number]
+        return x @ weight if bias is None else x @ weight + bias
+
+    def dropped(
+        self, x: Float[Array, "rows units"], kept: Bool[Array, "*batch units"]
+    ) -> Float[Array, "rows units"]:
+        """Hidden units of which some are kept."""
+        return jnp.where(kept.reshape(x.shape), x / self.keep_prob, 0.0)
+
+    def shapes(self, sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The shapes of the weights of layers of these sizes."""
+        hidden = [n * self.inputs_a_unit for n in sizes[1:-1]]
+        return list(zip(sizes[:-1], [*hidden, sizes[-1]], strict=True))
+
+    def inputs(self, shape: tuple[int, ...]) -> int:
+        """How many numbers one number of a layer with weights of this shape is made from."""
+        return shape[0]
 
     def hidden_weights(self) -> tuple[Array, ...]:
         """All weight matrices but the last."""
@@ -77,31 +101,43 @@ class Layered(Network):
             return self
         return eqx.tree_at(lambda net: net.biases[-1], self, jnp.asarray(bias, jnp.float32))
 
-    def _draw(self, shape: tuple[int, int], key: Key[Array, ""], *, last: bool) -> tuple[Array, Array]:
-        weight_key, bias_key = jax.random.split(key)
-        sd = self.init_sd
-        if sd is None:
+    def _drawn(self, sizes: tuple[int, ...], bias: bool, key: Key[Array, ""]) -> "Layered":
+        """The same network with random weights."""
+        shapes, weights, biases = self.shapes(sizes), [], []
+        for number, layer_key in enumerate(jax.random.split(key, len(shapes)), start=1):
+            weight_key, bias_key = jax.random.split(layer_key)
+            shape, last = shapes[number - 1], number == len(shapes)
             # A network that says nothing at first leaves the word to its output bias.
-            sd = 0.0 if last else shape[0] ** -0.5
-        return _normal(weight_key, shape, self.init_mean, sd), _normal(
-            bias_key, shape[1:], self.bias_mean, self.bias_sd
-        )
+            sd = (0.0 if last else self.inputs(shape) ** -0.5) if self.init_sd is None else self.init_sd
+            weights.append(_normal(weight_key, shape, self.init_mean, sd))
+            size = sizes[-1] if last else shape[-1]
+            biases.append(_normal(bias_key, (size,), self.bias_mean, self.bias_sd) if bias else None)
+        return dataclasses.replace(self, weights=tuple(weights), biases=tuple(biases))  # pyright: ignore[reportArgumentType]
 
     def _kept(self, batch: tuple[int, ...], key: Key[Array, ""] | None) -> list[Bool[Array, "*batch _"]]:
         """Which units of each hidden layer dropout keeps; empty where there is none."""
-        if key is None or self.keep_prob == 1:
+        if key is None or _is_one(self.keep_prob):
             return []
-        units = [weight.shape[1] // self.inputs_a_unit for weight in self.weights[:-1]]
+        units = [weight.shape[-1] // self.inputs_a_unit for weight in self.weights[:-1]]
         # One draw for all layers compiles and runs faster than one each; the probability is right to 1e-5.
         bits = random_bits(key, (*batch, sum(units)))
-        kept = bits < jnp.uint16(min(round(self.keep_prob * 65536), 65535))
+        kept = _at_odds(bits, self.keep_prob)
         return jnp.split(kept, np.cumsum(units)[:-1], axis=-1)
+
+
+def _is_one(keep_prob: float | Array) -> bool:
+    return not isinstance(keep_prob, jax.Array) and keep_prob == 1
+
+
+def _at_odds(bits: UInt16[Array, "*shape"], keep_prob: float | Array) -> Bool[Array, "*shape"]:
+    """True with this probability."""
+    if not isinstance(keep_prob, jax.Array):
+        return bits < jnp.uint16(min(round(keep_prob * 65536), 65535))
+    # Traced, where many models train as one; 1 for some of them.
+    least = jnp.minimum(jnp.round(keep_prob * 65536), 65535).astype(jnp.uint16)
+    return (bits < least) | (keep_prob == 1)
 
 
 def _normal(key: Key[Array, ""], shape: tuple[int, ...], mean: float, sd: float) -> Array:
     # Each shape is a program to compile: none where nothing is random.
     return mean + sd * jax.random.normal(key, shape) if sd else jnp.full(shape, mean, jnp.result_type(float))
-
-
-def _affine(x: Array, weight: Array, bias: Array | None) -> Array:
-    return x @ weight if bias is None else x @ weight + bias

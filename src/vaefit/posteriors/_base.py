@@ -16,6 +16,9 @@ class Posterior(eqx.Module):
     reference: ClassVar[str] = ""
     # Whether `kl` is the true KL divergence of this very distribution; the 2016 program's is not.
     exact: ClassVar[bool] = True
+    # Whether each latent has outputs of its own (blocks of `latent_dim`, in the same order) and is drawn by
+    # itself: q of fewer latents is then q of more, the last of which are left alone.
+    latent_by_latent: ClassVar[bool] = False
 
     @property
     @abstractmethod

@@ -4,12 +4,11 @@ from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from numpyro import distributions as dist
 
-from vaefit.posteriors._base import Posterior
+from vaefit.posteriors._diagonal import Diagonal
 
 
-class Gaussian(Posterior):
+class Gaussian(Diagonal):
     r"""Diagonal Gaussian, $q(z|x) = N(\mu(x), \mathrm{diag}\,\sigma(x)^2)$, $\sigma = e^s$.
 
     The encoder's first `latent_dim` outputs are $\mu$, the rest $s = \log \sigma$.
@@ -21,18 +20,8 @@ class Gaussian(Posterior):
 
     reference: ClassVar[str] = "Kingma & Welling 2013, arXiv:1312.6114"
 
-    @property
-    def width(self) -> int:
-        """A mean and a log sd for each latent."""
-        return 2 * self.latent_dim
-
     def linear_start(
         self, weight: Float[Array, "in latent"], offset: Float[Array, " latent"], sd: Float[Array, " latent"]
     ) -> tuple[Float[Array, "in width"], Float[Array, " width"]]:
         """The means' columns; the log sds do not depend on x."""
         return jnp.pad(weight, ((0, 0), (0, self.latent_dim))), jnp.concatenate([offset, jnp.log(sd)])
-
-    def __call__(self, output: Float[Array, "*batch width"]) -> dist.Distribution:
-        """q(z|x) from the encoder's output."""
-        mean, log_sd = jnp.split(output, 2, axis=-1)
-        return dist.Normal(mean, jnp.exp(log_sd), validate_args=False).to_event(1)

@@ -14,6 +14,8 @@ class Prior(eqx.Module):
 
     latent_dim: int = eqx.field(static=True)
     reference: ClassVar[str] = ""
+    # Whether latents are independent and all alike: p of fewer is p of more without the last.
+    latent_by_latent: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, encode: Callable[[Float[Array, "batch variables"]], Distribution]) -> Distribution:

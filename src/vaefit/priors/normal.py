@@ -18,6 +18,7 @@ class Normal(Prior):
     """
 
     reference: ClassVar[str] = "Kingma & Welling 2013, arXiv:1312.6114"
+    latent_by_latent: ClassVar[bool] = True
 
     def __call__(
         self, encode: Callable[[Float[Array, "batch variables"]], dist.Distribution]

@@ -46,7 +46,9 @@ def payload(run: Run, means: Float[np.ndarray, "rows latent"]) -> dict[str, Any]
     >>> len(made["program"]["sizes"]) > 10, made["half"]
     (True, False)
     """
-    flat = flatten(lambda z: _outputs(run.model, z), run.model.posterior.latent_dim)
+    # As on a processor, where convolutions are matrix products.
+    with jax.default_device(jax.devices("cpu")[0]):
+        flat = flatten(lambda z: _outputs(run.model, z), run.model.posterior.latent_dim)
     steps = lower(flat)
     z = _tried(means)
     half, error = _precision(flat, steps, z)

@@ -64,6 +64,7 @@ MOVES = frozenset(
         "concatenate",
         "expand_dims",
         "gather",
+        "pad",
         "reshape",
         "rev",
         "slice",
@@ -450,7 +451,8 @@ def runs(places: np.ndarray) -> list[list[int]]:
 
 def _moving(equation: Equation) -> int:
     """How many of an equation's arguments are moved; the others say where to."""
-    return len(equation.ins) if equation.name in ("concatenate", "stack") else 1
+    # Of padding, the value that is put in.
+    return len(equation.ins) if equation.name in ("concatenate", "stack", "pad") else 1
 
 
 def _moved(flat: Flat) -> dict[tuple[int, ...], list[np.ndarray]]:

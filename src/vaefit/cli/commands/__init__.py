@@ -6,6 +6,7 @@ Importing one adds it to the app; the order here is that of the help page.
 # ruff: noqa: I001
 from vaefit.cli.app import app
 from vaefit.cli.commands import fit
+from vaefit.cli.commands import sweep
 from vaefit.cli.commands import use
 from vaefit.cli.commands import table
 from vaefit.cli.commands import evaluate
@@ -30,6 +31,7 @@ __all__ = [
     "probe",
     "report",
     "selfcheck",
+    "sweep",
     "table",
     "use",
 ]

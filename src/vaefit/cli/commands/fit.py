@@ -103,7 +103,7 @@ def fit(
             runs = [fitting.resume(resume, epochs=typed.epochs if "epochs" in settings else None, **more)]
         else:
             assert rows is not None
-            out = out or _next_free(rows)
+            out = out or next_free(rows)
             if seeds > 1:
                 runs = fitting.fit_seeds(rows, seeds=seeds, out=out, **keywords, **more)
             else:
@@ -165,8 +165,10 @@ def _check_watch(given: dict[str, bool]) -> None:
         )
 
 
-def _next_free(rows: str) -> Path:
+def next_free(rows: str, ending: str = "") -> Path:
+    """The first folder in runs/ that is named by the data, and this ending, and is not there yet."""
     stem = Path(rows).name.split(".")[0] or Path(rows).resolve().name or "run"
+    stem += ending
     names = [stem, *(f"{stem}-{i}" for i in range(2, 10_000))]
     return next(p for p in (Path("runs") / n for n in names) if not p.exists())
 

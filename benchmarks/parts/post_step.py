@@ -1,27 +1,22 @@
-"""`make bench`: a training step of the post's network and batch, beside its floor and TensorFlow's graph.
+"""A training step of the post's network and batch, beside its floor, TensorFlow's graph and PyTorch.
 
 The floor is what no implementation can leave out: the matrix products of the same shapes, forward and
 backward, and the optimiser's traffic (read weights, gradients and two slots, write weights and slots), in one
-compiled loop on the same machine in the same run. Sides take turns, round by round; medians and ratios are
-printed.
+compiled loop on the same machine in the same run.
 """
 
-import json
-import statistics
-import subprocess
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from parts.rounds import Comparison, Peer, seconds, take_turns
 from vaefit import recipes
 from vaefit.assemble import build_model, build_trainer
 from vaefit.data import transform_from_dict
 
-HERE = Path(__file__).parent
+WHAT = "post's step, 7 x 10 samples"
 ENCODER = [(361, 722), (722, 722), (722, 722), (722, 20)]
 DECODER = [(10, 722), (722, 722), (722, 361)]
 LATENT, SAMPLES, BATCH = 10, 10, 7
@@ -29,7 +24,7 @@ LATENT, SAMPLES, BATCH = 10, 10, 7
 STEPS, ROUNDS = 100, 9
 
 
-def floor(x: jax.Array) -> Callable[[], None]:
+def floor(x: jax.Array) -> Callable[[int], None]:
     """Matrix products and optimiser traffic, nothing else."""
     weights = [0.01 * jax.random.normal(jax.random.key(0), shape) for shape in ENCODER + DECODER]
     squares = [jnp.ones_like(w) for w in weights]
@@ -57,54 +52,41 @@ def floor(x: jax.Array) -> Callable[[], None]:
     loop = jax.jit(lambda carry, n: jax.lax.fori_loop(0, n, step, carry), donate_argnums=0)
     carry = [loop((weights, squares, moments), 2)]
 
-    def run() -> None:
-        carry[0] = jax.block_until_ready(loop(carry[0], STEPS))
+    def run(steps: int) -> None:
+        carry[0] = jax.block_until_ready(loop(carry[0], steps))
 
     return run
 
 
-def ours(x: np.ndarray) -> Callable[[], None]:
+def ours(x: np.ndarray) -> Callable[[int], object]:
     """The training loop that `vaefit fit --recipe faces-2016` runs, dropout, penalties, checks and all."""
     settings = recipes.load("faces-2016").settings
     pixels = transform_from_dict({"kind": "pixels", "shape": [19, 19], "levels": 256, "dequantise": False})
     trainer = build_trainer(settings, pixels, build_model(settings, 361, jax.random.key(0)), x)
-    part = next(iter(trainer._rows.parts(0, 0)))
-    trainer._timed_chunk(part, 0, 2)
-    return lambda: trainer._timed_chunk(part, 0, STEPS)
+    part = next(trainer._rows.parts(0, 0))
+    return lambda steps: trainer._timed_chunk(part, 0, steps)
 
 
-def milliseconds(run: Callable[[], None]) -> float:
-    """One round's milliseconds a step, warmed up just before as TensorFlow's process is."""
-    run()
-    began = time.perf_counter()
-    run()
-    return 1e3 * (time.perf_counter() - began) / STEPS
-
-
-def tensorflow() -> float:
-    """One round of TensorFlow's graph, a process of its own."""
-    script = [HERE / ".venv" / "bin" / "python", HERE / "tensorflow_post.py", str(STEPS), "1"]
-    found = subprocess.run(script, capture_output=True, text=True, check=True)
-    return json.loads(found.stdout.splitlines()[-1])["median"]
-
-
-def main() -> None:
-    """Rounds in turn; a table of medians and ratios."""
+def measure(rounds: int) -> list[Comparison]:
+    """Milliseconds a step."""
     x = np.random.default_rng(0).uniform(size=(2429, 361)).astype(np.float32)
-    sides = {"floor": floor(jnp.asarray(x[:BATCH])), "vaefit": ours(x)}
-    times: dict[str, list[float]] = {"floor": [], "vaefit": [], "tensorflow": []}
-    for _ in range(ROUNDS):
-        for name, run in sides.items():
-            times[name].append(milliseconds(run))
-        times["tensorflow"].append(tensorflow())
-    print(f"{'ms a step':>12} {'median':>8} {'least':>8} {'most':>8}")
-    for name, found in times.items():
-        print(f"{name:>12} {statistics.median(found):8.2f} {min(found):8.2f} {max(found):8.2f}")
-    for other, ratio in (("floor", "vaefit / floor"), ("tensorflow", "tensorflow / vaefit")):
-        pairs = zip(times[other], times["vaefit"], strict=True)
-        ratios = [o / v if other == "tensorflow" else v / o for o, v in pairs]
-        print(f"{ratio}: median {statistics.median(ratios):.2f} (each round: {np.round(ratios, 2).tolist()})")
-
-
-if __name__ == "__main__":
-    main()
+    at_floor, here = floor(jnp.asarray(x[:BATCH])), ours(x)
+    with Peer("tensorflow_post.py") as tensorflow, Peer("torch_post.py") as torch:
+        found = take_turns(
+            {
+                "floor": lambda: 10 * seconds(at_floor, STEPS),
+                "vaefit": lambda: 10 * seconds(here, STEPS),
+                "tensorflow": lambda: 10 * tensorflow.seconds(STEPS),
+                "torch": lambda: 10 * torch.seconds(STEPS),
+            },
+            rounds or ROUNDS,
+        )
+        names = f"{tensorflow.version}, graph", f"{torch.version}, eager"
+    unit = "ms a step"
+    return [
+        Comparison(WHAT, names[0], unit, found["vaefit"], found["tensorflow"], 1.4, more_is_better=False),
+        Comparison(WHAT, names[1], unit, found["vaefit"], found["torch"], 2.0, more_is_better=False),
+        Comparison(
+            WHAT, "floor", unit, found["vaefit"], found["floor"], 1.3, more_is_better=False, at_most=True
+        ),
+    ]

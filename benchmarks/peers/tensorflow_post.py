@@ -1,20 +1,13 @@
-"""One training step of the 2016 post's program as a TensorFlow 1 graph, timed.
+"""A training step of the 2016 post's program as a TensorFlow 1 graph."""
 
-Run in the environment of benchmarks/requirements.txt, by `make bench`. Prints one JSON object.
-"""
-
-import json
+import itertools
 import os
-import statistics
-import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import itertools
-
 import numpy as np
 import tensorflow as tf
+from serve import THREADS, serve
 
 tf1 = tf.compat.v1
 tf1.disable_eager_execution()
@@ -53,22 +46,20 @@ def build():
     return x, cost, optimizer.apply_gradients(clipped)
 
 
-def main(steps, rounds):
-    """Milliseconds a step, of each round."""
+def main():
+    """Steps as the program takes them: a batch fed, cost and update fetched."""
     data = np.random.default_rng(0).uniform(size=(347, BATCH, ENCODER[0])).astype(np.float32)
     x, cost, train = build()
-    with tf1.Session() as session:
+    config = tf1.ConfigProto(intra_op_parallelism_threads=THREADS, inter_op_parallelism_threads=THREADS)
+    with tf1.Session(config=config) as session:
         session.run(tf1.global_variables_initializer())
-        for i in range(40):
-            session.run([cost, train], {x: data[i]})
-        times = []
-        for _ in range(rounds):
-            began = time.perf_counter()
+
+        def run(steps):
             for i in range(steps):
                 session.run([cost, train], {x: data[i % len(data)]})
-            times.append(1e3 * (time.perf_counter() - began) / steps)
-    print(json.dumps({"ms": times, "median": statistics.median(times), "version": tf.__version__}))
+
+        serve(run, f"TensorFlow {tf.__version__}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main()

@@ -1,0 +1,115 @@
+"""One layer on static MNIST (784-512-40): epochs and log-likelihoods beside pythae's and PyTorch's."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from parts.results import DATA
+from parts.rounds import Comparison, Peer, seconds, take_turns
+from vaefit import recipes
+from vaefit.assemble import build_model, build_trainer
+from vaefit.data import transform_from_dict
+from vaefit.evaluation import importance_sample
+from vaefit.model import VAE
+from vaefit.settings import Settings
+
+UNITS, LATENT, BATCH = 512, 40, 100
+# Of 50000; the rate is the same.
+ROWS, ROUNDS = 10_000, 9
+DRAWS, THEIR_ROWS, OUR_ROWS = 1000, 5, 64
+# What `get_nll` decodes at once: its default, and all draws.
+BATCHES = 100, DRAWS
+
+
+def settings() -> Settings:
+    """pythae's network and loss."""
+    return recipes.load("pythae-mnist").settings.with_(encoder_layers=(UNITS,), decoder_layers=(UNITS,))
+
+
+def rows() -> np.ndarray:
+    """The first training rows."""
+    with np.load(DATA / "mnist" / "static_binarized_mnist_packed.npz") as found:
+        return np.unpackbits(found["train"][:ROWS], axis=1).astype(np.float32)
+
+
+def model() -> VAE:
+    """With random weights everywhere, as the peers' are."""
+    return build_model(settings().with_(init_sd=0.03), 784, jax.random.key(0))
+
+
+def epochs(x: np.ndarray) -> Callable[[int], object]:
+    """Epochs of the training loop that `vaefit fit` runs, each in a new order, as one chunk of steps."""
+    digits = transform_from_dict({"kind": "two-valued", "shape": [28, 28], "low": 0.0, "high": 1.0})
+    trainer = build_trainer(settings(), digits, model(), x)
+
+    def run(n: int) -> None:
+        for epoch in range(n):
+            trainer._timed_chunk(next(trainer._rows.parts(epoch, 0)), 0, trainer.steps_per_epoch)
+
+    return run
+
+
+@contextlib.contextmanager
+def written(x: np.ndarray) -> Iterator[Path]:
+    """Rows for peers to read."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder) / "rows.npy", x)
+        yield Path(folder) / "rows.npy"
+
+
+def measure(rounds: int) -> list[Comparison]:
+    """Rows a second in training."""
+    x = rows()
+    run = epochs(x)
+    with (
+        written(x) as path,
+        Peer("pythae_mlp.py", "epochs", path, LATENT, BATCH) as pythae,
+        Peer("torch_mlp.py", path, 784, UNITS, LATENT, BATCH) as torch,
+    ):
+        found = take_turns(
+            {
+                "vaefit": lambda: ROWS / seconds(run, 1),
+                "pythae": lambda: ROWS / pythae.seconds(1),
+                "torch": lambda: ROWS / torch.seconds(1),
+            },
+            rounds or ROUNDS,
+        )
+        names = f"{pythae.version}, its trainer", f"{torch.version}, compiled"
+    what, unit = "MNIST 784-512-40, batch 100, training", "rows/s"
+    return [
+        Comparison(what, names[0], unit, found["vaefit"], found["pythae"], 2.0),
+        Comparison(what, names[1], unit, found["vaefit"], found["torch"], 1.3),
+    ]
+
+
+def measure_likelihood(rounds: int) -> list[Comparison]:
+    """Rows x draws a second in importance sampling."""
+    x, ours = rows(), model()
+
+    def run(n: int) -> None:
+        importance_sample(ours, x[:n], draws=DRAWS)
+
+    with written(x) as path, contextlib.ExitStack() as open_:
+        peers = [
+            open_.enter_context(Peer("pythae_mlp.py", "likelihoods", path, LATENT, DRAWS, batch))
+            for batch in BATCHES
+        ]
+        sides = {f"pythae, batches of {b}": peer for b, peer in zip(BATCHES, peers, strict=True)}
+        found = take_turns(
+            {
+                "vaefit": lambda: OUR_ROWS * DRAWS / seconds(run, OUR_ROWS),
+                **{
+                    name: lambda peer=peer: THEIR_ROWS * DRAWS / peer.seconds(THEIR_ROWS)
+                    for name, peer in sides.items()
+                },
+            },
+            rounds or ROUNDS,
+        )
+        best = max(sides, key=lambda name: np.median(found[name]))
+        name = f"{sides[best].version}, `get_nll`, {best.partition(', ')[2]}"
+    what = "MNIST 784-512-40, log-likelihood, 1000 draws"
+    return [Comparison(what, name, "rows x draws/s", found["vaefit"], found[best], 10.0)]

@@ -1,0 +1,53 @@
+"""A VAE of one layer on static MNIST in PyTorch, its loss compiled by `torch.compile`; rows in memory."""
+
+import sys
+
+import numpy as np
+import torch
+from serve import THREADS, serve
+from torch.nn import functional
+
+
+class Vae(torch.nn.Module):
+    """784-512-40: ReLU, Bernoulli."""
+
+    def __init__(self, dim, units, latent):
+        """Both networks."""
+        super().__init__()
+        self.encoder = torch.nn.Sequential(
+            torch.nn.Linear(dim, units), torch.nn.ReLU(), torch.nn.Linear(units, 2 * latent)
+        )
+        self.decoder = torch.nn.Sequential(
+            torch.nn.Linear(latent, units), torch.nn.ReLU(), torch.nn.Linear(units, dim)
+        )
+
+    def forward(self, x):
+        """Minus the ELBO, nats per datum."""
+        mean, log_var = self.encoder(x).chunk(2, 1)
+        z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
+        distortion = functional.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="sum")
+        rate = -0.5 * torch.sum(1 + log_var - mean**2 - log_var.exp())
+        return (distortion + rate) / len(x)
+
+
+def main(path, dim, units, latent, batch):
+    """Epochs of rows in a new order each."""
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(0)
+    data = torch.from_numpy(np.load(path))
+    model = Vae(dim, units, latent)
+    loss = torch.compile(model)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+
+    def run(epochs):
+        for _ in range(epochs):
+            for rows in torch.randperm(len(data)).split(batch):
+                optimizer.zero_grad(set_to_none=True)
+                loss(data[rows]).backward()
+                optimizer.step()
+
+    serve(run, f"PyTorch {torch.__version__}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))
