@@ -77,8 +77,8 @@ def _read_once(rows: object, recipe: str, settings: Mapping[str, Any], display: 
     chosen = recipes.load(recipe).settings.with_(**settings)
     if chosen.stream:
         raise SettingsError(
-            "a sweep keeps the rows in memory, once for all models, found stream; leave it out (--limit takes "
-            "the first rows)"
+            "a sweep keeps the rows in memory, once for all models, found stream; leave it out (--limit "
+            "takes the first rows)"
         )
     return read(rows, chosen, display)
 
