@@ -66,7 +66,7 @@ def test_given_the_same_order_the_weights_are_the_same_to_the_bit(path: Path):
         rows = np.concatenate([w.numbers()[w.order()] for w in stream.windows(epoch)])
         return jax.numpy.asarray(np.pad(rows, (0, 20), constant_values=-1), jax.numpy.int32)
 
-    in_memory._rows.order = same
+    in_memory.rows.order = same
     for trainer in (in_memory, streamed):
         trainer.run(Nothing())
     assert streamed.steps_per_epoch == in_memory.steps_per_epoch == 34
