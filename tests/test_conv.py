@@ -16,10 +16,15 @@ from vaefit.networks.conv import Conv
 SIZES = [(16, 16), (19, 20), (31, 33), (64, 28), (127, 17), (128, 128)]
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
-def test_products_are_xlas_convolutions(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "rows"), [*((size, 1) for size in SIZES), *((size, 8) for size in SIZES[:3])], ids=str
+)
+def test_products_are_xlas_convolutions(size: tuple[int, int], rows: int) -> None:
+    """Few rows and channels in patches, many in tiles."""
     rng = np.random.default_rng(0)
-    x, kernel = rng.normal(size=(2, *size, 3)), rng.normal(size=(4, 4, 3, 5))
+    into, out = (3, 5) if rows == 1 else (16, 17)
+    assert convolution._worth_tiles(rows, jnp.empty((4, 4, into, out))) == (rows > 1)
+    x, kernel = rng.normal(size=(rows, *size, into)), rng.normal(size=(4, 4, into, out))
     y = x[:, : -(-size[0] // 2), : -(-size[1] // 2)]
 
     @jax.jit
@@ -36,7 +41,7 @@ def test_products_are_xlas_convolutions(size: tuple[int, int]) -> None:
         return results
 
     shrunk, wanted_shrunk, grown, wanted_grown = found(*(jnp.asarray(a, jnp.float32) for a in (x, y, kernel)))
-    assert grown[0].shape == (2, *size, 5)
+    assert grown[0].shape == (rows, *size, out)
     for numbers, wanted in zip((*shrunk, *grown), (*wanted_shrunk, *wanted_grown), strict=True):
         np.testing.assert_allclose(numbers, wanted, atol=1e-5 * float(jnp.abs(wanted).max()))
 

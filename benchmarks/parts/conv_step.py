@@ -41,7 +41,7 @@ def measure(rounds: int) -> list[Comparison]:
     made, images = settings(), transform_from_dict({"kind": "unit-interval", "shape": list(shape)})
     model = build_model(made, x.shape[1], jax.random.key(0), shape=shape)
     trainer = build_trainer(made, images, model, x)
-    part = next(trainer.rows.parts(0, 0))
+    (part,) = trainer.rows.parts(0, 0)
     with Peer("torch_conv.py", SIDE, BATCH, LATENT, *CHANNELS) as torch:
         found = take_turns(
             {

@@ -48,7 +48,8 @@ def epochs(x: np.ndarray) -> Callable[[int], object]:
 
     def run(n: int) -> None:
         for epoch in range(n):
-            trainer._timed_chunk(next(trainer.rows.parts(epoch, 0)), 0, trainer.steps_per_epoch)
+            (part,) = trainer.rows.parts(epoch, 0)
+            trainer._timed_chunk(part, 0, trainer.steps_per_epoch)
 
     return run
 

@@ -63,7 +63,7 @@ def ours(x: np.ndarray) -> Callable[[int], object]:
     settings = recipes.load("faces-2016").settings
     pixels = transform_from_dict({"kind": "pixels", "shape": [19, 19], "levels": 256, "dequantise": False})
     trainer = build_trainer(settings, pixels, build_model(settings, 361, jax.random.key(0)), x)
-    part = next(trainer.rows.parts(0, 0))
+    (part,) = trainer.rows.parts(0, 0)
     return lambda steps: trainer._timed_chunk(part, 0, steps)
 
 

@@ -6,6 +6,7 @@ VaefitError                 catch this one to catch them all
 ├── SettingsError           an unknown, impossible or contradicting setting (also a ValueError)
 ├── RunError                a run folder is missing, damaged, foreign or in the way
 ├── TrainingError           training stopped: the numbers were no longer finite
+├── LostError               another process of the same fit is gone; what was saved is whole
 └── Interrupted             training was stopped by Ctrl-C or SIGTERM; all of it is saved
 
 The command line prints the message after ``vaefit:`` and exits with code 2. A message says what
@@ -17,6 +18,8 @@ class VaefitError(Exception):
     """Any mistake that the message explains to the person who made it."""
 
     exit_code = 2
+    # Whether all processes of a fit have it at the same step: the first one then tells it for all.
+    shared = False
 
 
 class DataError(VaefitError, ValueError):
@@ -38,10 +41,16 @@ class RunError(VaefitError):
 class TrainingError(VaefitError):
     """Training stopped because its numbers were no longer finite."""
 
+    shared = True
+
+
+class LostError(VaefitError):
+    """Another process of the same fit is gone."""
+
 
 class Interrupted(VaefitError):
     """Training was stopped by a signal; all of it is saved."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    def __init__(self, message: str, exit_code: int, *, shared: bool = False) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code, self.shared = exit_code, shared

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from vaefit import backend, by_ppca, data, doctor, initialise, readme, recipes, run
+from vaefit import backend, by_ppca, data, doctor, initialise, processes, readme, recipes, run
 from vaefit.assemble import build_trainer, builder
 from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display, Silent
-from vaefit.errors import DataError, RunError, SettingsError, TrainingError
+from vaefit.errors import Interrupted, RunError, SettingsError
 from vaefit.evaluation import Reference, reference_of, visited
 from vaefit.folder import README, REPORT, check_free, write_atomically
 from vaefit.journal import Journal
@@ -67,9 +68,9 @@ def fit(
     """
     display = display or Silent()
     folder = Path(out).expanduser() if out is not None else None
-    if folder is not None:
+    if folder is not None and processes.is_first():
         check_out(folder, rows, force)
-    elif tensorboard:
+    elif folder is None and tensorboard:
         raise SettingsError("tensorboard writes into the run folder, found no out; give out, a folder")
     fitted, trainer, split = prepare(
         rows, recipe=recipe, init_from=init_from, weights=weights, display=display, **settings
@@ -77,7 +78,8 @@ def fit(
     journal = Journal(fitted, display)
     if folder is not None:
         journal.begin(folder)
-        clear(folder / BOARD)
+        if processes.is_first():
+            clear(folder / BOARD)
     return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report, watch=watch)
 
 
@@ -256,7 +258,8 @@ def resume(
     fitted.folder = Path(folder)
     journal = Journal(fitted, display)
     journal.take_up(trainer)
-    fitted.save_settings()
+    if processes.is_first():
+        fitted.save_settings()
     split = Split(train_rows, held_out)
     return _train(fitted, trainer, journal, split, tensorboard=tensorboard, report=report, watch=watch)
 
@@ -271,9 +274,35 @@ def _train(
     report: bool,
     watch: Callable[[str], None] | None,
 ) -> Run:
+    if processes.count() > 1:
+        processes.check_same(_likeness(fitted, trainer))
+    if not processes.is_first():
+        return _train_in_step(fitted, trainer, journal)
     shown = contextlib.nullcontext() if watch is None else _watched(fitted, trainer, journal, split, watch)
     with shown:
         return _train_and_show(fitted, trainer, journal, split, tensorboard=tensorboard, report=report)
+
+
+def _likeness(fitted: Run, trainer: Trainer) -> dict[str, float]:
+    """Numbers that are the same where data, their order and settings are."""
+    means = np.nan_to_num(trainer.x).mean(axis=1, dtype=np.float64)
+    return {
+        "training rows": len(trainer.x),
+        "validation rows": 0 if trainer.validation is None else len(trainer.validation),
+        "variables": trainer.x.shape[1],
+        "checksum of rows": float(means @ np.cos(np.arange(len(means)))),
+        "checksum of settings": float(
+            zlib.crc32(repr(sorted(fitted.settings.all().items())).encode()) % 2**20
+        ),
+    }
+
+
+def _train_in_step(fitted: Run, trainer: Trainer, journal: Journal) -> Run:
+    """What the processes after the first do: the same training, and nothing else."""
+    with journal.stopping_on_signals(), journal.saving_what_was_good(trainer):
+        trainer.run(journal)
+    fitted.model, fitted.history = trainer.kept(), journal.history
+    return fitted
 
 
 @contextlib.contextmanager
@@ -322,6 +351,8 @@ def _report(fitted: Run, found: doctor.Report, split: Split, display: Display) -
         train, held_out = (None if r is None else data.as_fitted(r, fitted.transform) for r in split)
         assert train is not None
         write_page(Facts.of_fit(fitted, found, train, held_out, display), fitted.folder / REPORT)
+    except Interrupted:
+        raise
     except Exception as problem:
         why = " ".join(str(problem).split()) or type(problem).__name__
         display.notice(f"no {REPORT}: {why[:200]}; all else of the run is saved (vaefit report tries again)")
@@ -331,19 +362,8 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     """Train, save all, and say what the doctor finds."""
     began, seconds_before = time.perf_counter(), trainer.progress.seconds
     journal.display.started(fitted.settings.most_epochs)
-    try:
-        with journal.stopping_on_signals():
-            trainer.run(journal)
-    except (TrainingError, DataError) as problem:
-        # What was good is kept.
-        if fitted.folder is None:
-            raise
-        journal.save(trainer)
-        if isinstance(problem, TrainingError):
-            raise
-        raise type(problem)(
-            f"{problem}; all is saved; then go on with: vaefit fit --resume {fitted.folder}"
-        ) from problem
+    with journal.stopping_on_signals(), journal.saving_what_was_good(trainer):
+        trainer.run(journal)
     return finish(fitted, trainer, journal, shown, seconds_before + time.perf_counter() - began)
 
 

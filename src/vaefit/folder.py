@@ -117,6 +117,13 @@ def check_free(folder: Path, force: bool) -> None:
     )
 
 
+def how_to_go_on(folder: Path | None) -> str:
+    """What a run that was broken off left, and how to take it up."""
+    if folder is None or not (folder / PROGRESS).exists():
+        return "nothing was saved yet; start it again"
+    return f"what was saved is whole; go on with: vaefit fit --resume {folder}"
+
+
 def read_settings(folder: Path) -> dict[str, Any]:
     """What `settings.toml` holds: `format`, `data`, `settings`.
 

@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vaefit import processes
 from vaefit.display import Display
-from vaefit.errors import Interrupted, RunError
+from vaefit.errors import DataError, Interrupted, LostError, RunError, TrainingError
 from vaefit.folder import (
     CHECKPOINT,
     HISTORY,
@@ -28,6 +29,7 @@ from vaefit.folder import (
     TRANSFORM,
     WEIGHTS,
     append_line,
+    how_to_go_on,
     read_history,
     read_json,
     write_atomically,
@@ -37,10 +39,13 @@ from vaefit.run import Run
 from vaefit.storage import load_tree, save_tree
 from vaefit.train import Trainer
 
+SECONDS_OF_ONE_SIGNAL = 1.0
+
 
 class Journal:
     """Writes a run folder as epochs end, and passes everything on to the display.
 
+    Of several processes the first writes; the others keep the same history in memory.
     A checkpoint is one new file of arrays, then one atomic change of `progress.json`, which names it: a
     crash between any two of these steps leaves the previous checkpoint whole.
     """
@@ -48,7 +53,7 @@ class Journal:
     def __init__(self, fitted: Run, display: Display) -> None:
         self.fitted, self.display = fitted, display
         self.history: list[dict[str, Any]] = []
-        self._signal: int | None = None
+        self._signal, self._signalled_at = 0, -np.inf
         self._saved_at = time.monotonic()
         self._fingerprint = ""
 
@@ -58,6 +63,9 @@ class Journal:
         Raises:
             RunError: the folder cannot be written.
         """
+        if not processes.is_first():
+            self.fitted.folder = folder
+            return
         try:
             _clear(folder)
         except OSError as problem:
@@ -73,7 +81,7 @@ class Journal:
         folder = self._folder
         if not (folder / PROGRESS).exists():
             # Killed before its first checkpoint: the run begins again.
-            write_atomically(folder / HISTORY, "")
+            self._write_history()
             return
         saved = read_json(folder / PROGRESS)
         if saved.get("data") != self._data(trainer):
@@ -87,24 +95,23 @@ class Journal:
         trainer.best = arrays["best"]
         trainer.progress = _progress(saved, folder)
         self.history = read_history(folder)[: saved["history"]]
-        write_atomically(folder / HISTORY, "".join(json.dumps(r) + "\n" for r in self.history))
+        self._write_history()
 
     def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any], trainer: Trainer) -> None:
         """Show it, and stop here if a signal asked for it."""
         self.display.on_chunk(epoch, done, record)
-        if self._signal is not None and done < 1:
-            self._stop(trainer)
+        if done < 1:
+            self._stop_if_asked(trainer)
 
     def on_epoch(self, record: Mapping[str, Any], trainer: Trainer) -> None:
         """Note the epoch, and save now and then."""
         self.history.append(dict(record))
-        if self.fitted.folder is not None:
+        if self._writes:
             append_line(self._folder / HISTORY, json.dumps(record))
             if time.monotonic() - self._saved_at >= self.fitted.settings.checkpoint_seconds:
                 self.save(trainer)
         self.display.on_epoch(record)
-        if self._signal is not None:
-            self._stop(trainer)
+        self._stop_if_asked(trainer)
 
     def on_trouble(self, message: str) -> None:
         """Tell it."""
@@ -138,6 +145,39 @@ class Journal:
         with heeding_signals(self._on_signal):
             yield
 
+    @contextmanager
+    def saving_what_was_good(self, trainer: Trainer) -> Iterator[None]:
+        """Where training cannot go on: a checkpoint of its last good step.
+
+        Raises:
+            LostError: another process is gone.
+        """
+        try:
+            yield
+        except TrainingError:
+            self._save_if_writing(trainer)
+            raise
+        except DataError as problem:
+            if not self._writes:
+                raise
+            self.save(trainer)
+            raise type(problem)(
+                f"{problem}; all is saved; then go on with: vaefit fit --resume {self._folder}"
+            ) from problem
+        except (RuntimeError, ValueError) as problem:
+            if not processes.is_loss(problem):
+                raise
+            self._save_if_writing(trainer)
+            raise LostError(
+                f"process {processes.number()} of {processes.count()}: another process was lost in epoch "
+                f"{min(trainer.progress.epoch + 1, trainer.plan.epochs)} of {trainer.plan.epochs}; "
+                + how_to_go_on(self.fitted.folder)
+            ) from None
+
+    @property
+    def _writes(self) -> bool:
+        return self.fitted.folder is not None and processes.is_first()
+
     @property
     def _folder(self) -> Path:
         assert self.fitted.folder is not None
@@ -149,18 +189,33 @@ class Journal:
         return self._fingerprint
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        if self._signal is not None:
+        now = time.monotonic()
+        # A launcher's signal may come twice: to the process, and through its parent.
+        if self._signal and now - self._signalled_at > SECONDS_OF_ONE_SIGNAL:
             raise KeyboardInterrupt
-        self._signal = number
+        if not self._signal:
+            self._signal, self._signalled_at = number, now
 
-    def _stop(self, trainer: Trainer) -> None:
-        assert self._signal is not None
-        self.save(trainer)
+    def _stop_if_asked(self, trainer: Trainer) -> None:
+        # All processes stop at the same step, whichever was asked.
+        asked = processes.greatest(self._signal)
+        if not asked:
+            return
+        self._save_if_writing(trainer)
         raise Interrupted(
             f"stopped in epoch {min(trainer.progress.epoch + 1, trainer.plan.epochs)} of "
             f"{trainer.plan.epochs}; all is saved; go on with: vaefit fit --resume {self._folder}",
-            exit_code=128 + self._signal,
+            exit_code=128 + asked,
+            shared=True,
         )
+
+    def _save_if_writing(self, trainer: Trainer) -> None:
+        if self._writes:
+            self.save(trainer)
+
+    def _write_history(self) -> None:
+        if self._writes:
+            write_atomically(self._folder / HISTORY, "".join(json.dumps(r) + "\n" for r in self.history))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ program.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,8 +13,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from vaefit import devices
 from vaefit.model import VAE, Terms
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
@@ -47,7 +49,8 @@ class State(NamedTuple):
 class Program:
     """What is traced. Equal programs, of whatever trainer, data and seed, share one compilation.
 
-    `static` is the model without its weights.
+    `static` is the model without its weights. With a mesh the rows of a batch are divided among its devices;
+    the numbers that are drawn are those of the whole batch, whatever the number of devices.
     """
 
     static: PyTree
@@ -60,6 +63,7 @@ class Program:
     shuffle: bool
     rows: int
     batch_size: int
+    mesh: Mesh | None = field(default=None, kw_only=True)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -109,8 +113,11 @@ class Program:
     ) -> State:
         """One update. A loss or gradient that is not finite stays in the sums or the weights: see `sound`."""
         key = jax.random.fold_in(step_key, state.step)
+        x = devices.spread(self.mesh, x)
         epoch = state.step.astype(jnp.float32) / self.steps_per_epoch
-        gradient, sums = jax.grad(self.loss, has_aux=True)(state.params, x, rows, epoch, key, weights)
+        with devices.spreading(self.mesh):
+            gradient, sums = jax.grad(self.loss, has_aux=True)(state.params, x, rows, epoch, key, weights)
+        gradient = devices.on_all(self.mesh, gradient)
         updates, optimizer = self.optimizer.update(
             gradient, state.optimizer, state.params, learning_rate=rate_scale * self.schedule(epoch)
         )
@@ -184,7 +191,8 @@ def compiled(program: Program) -> tuple[Callable[..., tuple[State, Array]], Call
 
     The chunk leaves its input as it was: the trainer takes it up again where a step was not finite.
     """
-    return jax.jit(program.chunk), jax.jit(program.order)
+    where = devices.everywhere(program.mesh)
+    return jax.jit(program.chunk, out_shardings=where), jax.jit(program.order, out_shardings=where)
 
 
 def sound(state: State) -> Bool[Array, ""]:

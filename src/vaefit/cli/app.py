@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from threading import Timer
 from typing import Annotated, Any
 
 import typer
 
 from vaefit import __version__
+from vaefit.processes import Place
 
 app = typer.Typer(
     name="vaefit",
@@ -41,12 +43,19 @@ def _root(
         raise typer.Exit
 
 
-def start(device: str | None, threads: int | None, screen: Any) -> None:
-    """Choose the device; the last moment before JAX is used."""
-    from vaefit import backend
+def start(device: str | None, threads: int | None, screen: Any, place: Place | None = None) -> None:
+    """Choose the device and meet the other processes; the last moment before JAX is used."""
+    from vaefit import backend, processes
 
     for message in backend.configure(device, threads):
         screen.notice(message)
+    if place is not None:
+        waiting = Timer(2.0, screen.notice, [f"waiting for the other processes, {place.processes} in all"])
+        waiting.start()
+        try:
+            processes.join(place)
+        finally:
+            waiting.cancel()
     backend.check_device()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from typer.exceptions import TyperException
 
+from vaefit import processes
 from vaefit.backend import out_of_memory
 from vaefit.errors import VaefitError
 
@@ -36,7 +37,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = app(args=given or ["--help"], prog_name="vaefit", standalone_mode=False)
         return _say("interrupted", code) if code == INTERRUPTED else code or 0
     except VaefitError as problem:
-        return _say(str(problem), problem.exit_code)
+        if problem.shared and not processes.is_first():
+            return problem.exit_code
+        code = _say(str(problem), problem.exit_code)
+        return code if problem.shared else processes.leave(code)
     except TyperException as problem:
         return _say(f"{_one_line(problem)} (see --help)", 2)
     except (MemoryError, RuntimeError) as problem:

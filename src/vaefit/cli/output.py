@@ -205,6 +205,7 @@ def write_imputed_blocks(
 ) -> dict[str, Any]:
     """The same block by block; several tables one after the other."""
     schema, paths = synthetic.schema_of(blocks.run), numbered(out, max(1, options["multiple"]))
+    written: dict[str, Any] = {}
     for number, path in enumerate(paths):
         frames = blockwise.completed(blocks, options, intervals=intervals, table=number)
         written = write_blocks(frames, path, schema)

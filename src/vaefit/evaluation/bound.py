@@ -8,8 +8,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, PyTree
 
+from vaefit import devices
 from vaefit.data import Visit
 from vaefit.evaluation.blocks import blocks
 from vaefit.evaluation.visit import visited
@@ -33,7 +35,8 @@ class Evaluator:
 
     Rows go through in blocks of one size, the last one padded. Noise comes from a fixed seed, so equal
     weights give equal numbers. `visit` is the transform's, what one visit makes of x; `log_jacobian`
-    (of rows, one number each) takes the density to the data's own scale.
+    (of rows, one number each) takes the density to the data's own scale. With a mesh a block's rows are
+    divided among its devices, and every process that has some of them must take part.
     """
 
     def __init__(
@@ -44,12 +47,13 @@ class Evaluator:
         seed: int,
         visit: Visit | None = None,
         log_jacobian: LogJacobian | None = None,
+        mesh: Mesh | None = None,
     ) -> None:
         _, static = eqx.partition(model, eqx.is_inexact_array)
         self.samples = samples
         self._visit, self._log_jacobian = visit, log_jacobian
         self.key = jax.random.fold_in(jax.random.key(seed), 1)
-        self._block = _compiled(static, samples)
+        self._mesh, self._block = mesh, _compiled(static, samples, mesh)
 
     def __call__(
         self,
@@ -77,7 +81,8 @@ class Evaluator:
         params, found = eqx.filter(model, eqx.is_inexact_array), []
         for number, (rows, (block,)) in enumerate(blocks(x)):
             seen = self.seen(np.asarray(block))
-            terms = self._block(params, seen, jax.random.fold_in(self.key, number))
+            key = jax.random.fold_in(self.key, number)
+            terms = self._block(params, devices.copied(self._mesh, seen), key)
             found.append(np.asarray(terms, np.float64)[: rows.stop - rows.start])
             found[-1] += self.scale_terms(seen[: rows.stop - rows.start])
         return np.concatenate(found)
@@ -96,15 +101,17 @@ class Evaluator:
 
 
 @lru_cache(maxsize=64)
-def _compiled(static: PyTree, samples: int) -> Callable[..., Float[Array, "rows 3"]]:
+def _compiled(static: PyTree, samples: int, mesh: Mesh | None) -> Callable[..., Float[Array, "rows 3"]]:
     """Rate, distortion and importance-weighted bound of a block; one program for all models of a make."""
 
     def terms_of_block(
         params: PyTree, x: Float[Array, "rows variables"], key: Key[Array, ""]
     ) -> Float[Array, "rows 3"]:
-        return block_terms(eqx.combine(params, static), x, key, samples)
+        x = devices.spread(mesh, x)
+        with devices.spreading(mesh):
+            return block_terms(eqx.combine(params, static), x, key, samples)
 
-    return jax.jit(terms_of_block)
+    return jax.jit(terms_of_block, out_shardings=devices.everywhere(mesh))
 
 
 def block_terms(

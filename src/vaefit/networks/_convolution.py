@@ -13,6 +13,8 @@ from vaefit.backend import computes_on_cpu
 
 SHIFTS = tuple(itertools.product((0, 1), (0, 1)))
 AXES = ("NHWC", "HWIO", "NHWC")
+# Below these tiles do not pay.
+FEWEST_ROWS, FEWEST_CHANNELS = 8, 16
 
 
 def halved(size: int) -> int:
@@ -59,19 +61,37 @@ def grown_natively(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
 
 
 def shrunk_by_products(x: Array, kernel: Array) -> Array:
-    """`shrunk` as one product: blocks of 2x2 pixels are channels, and 2x2 of those one row of a matrix."""
-    rows, height, width, into = x.shape
-    h, w = halved(height), halved(width)
+    """`shrunk` as matrix products."""
+    return _by_tiles(x, kernel) if _worth_tiles(len(x), kernel) else _by_patches(x, kernel)
+
+
+def grown_by_products(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
+    """`grown` as matrix products."""
+    if not _worth_tiles(len(y), kernel):
+        return _by_overlaps(y, kernel, size)
+    x = jax.ShapeDtypeStruct((len(y), *size, kernel.shape[-1]), y.dtype)
+    return jax.linear_transpose(lambda x: _by_tiles(x, kernel.swapaxes(2, 3)), x)(y)[0]
+
+
+def _worth_tiles(rows: int, kernel: Array) -> bool:
+    """Whether transforming image and kernel costs less than it saves."""
+    return rows >= FEWEST_ROWS and min(kernel.shape[2:]) >= FEWEST_CHANNELS
+
+
+def _by_patches(x: Array, kernel: Array) -> Array:
+    """One product: 2x2 pixels are the channels of a block, and 2x2 blocks one row of a matrix."""
+    (rows, height, width, into), (h, w) = x.shape, map(halved, x.shape[1:3])
     x = jnp.pad(x, ((0, 0), (1, 2 * h + 1 - height), (1, 2 * w + 1 - width), (0, 0)))
     blocks = x.reshape(rows, h + 1, 2, w + 1, 2, into).transpose(0, 1, 3, 2, 4, 5)
     blocks = blocks.reshape(rows, h + 1, w + 1, 4 * into)
     patches = jnp.concatenate([blocks[:, p : p + h, q : q + w] for p, q in SHIFTS], axis=-1)
-    matrix = _by_blocks(kernel).reshape(16 * into, -1)
-    return (patches.reshape(-1, 16 * into) @ matrix).reshape(rows, h, w, -1)
+    return (patches.reshape(-1, 16 * into) @ _by_blocks(kernel).reshape(16 * into, -1)).reshape(
+        rows, h, w, -1
+    )
 
 
-def grown_by_products(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
-    """`grown` as one product, whose parts are added where they overlap."""
+def _by_overlaps(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
+    """One product, whose parts are added where they overlap."""
     (rows, h, w, into), out, (height, width) = y.shape, kernel.shape[-1], size
     matrix = jnp.moveaxis(_by_blocks(kernel), 4, 0).reshape(into, -1)
     parts = (y.reshape(-1, into) @ matrix).reshape(rows, h, w, 2, 2, 4 * out)
@@ -79,6 +99,47 @@ def grown_by_products(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
     blocks = sum(shifted[1:], shifted[0]).reshape(rows, h + 1, w + 1, 2, 2, out)
     pixels = blocks.transpose(0, 1, 3, 2, 4, 5).reshape(rows, 2 * h + 2, 2 * w + 2, out)
     return pixels[:, 1 : 1 + height, 1 : 1 + width]
+
+
+def _by_tiles(x: Array, kernel: Array) -> Array:
+    r"""Nine products instead of sixteen for 2x2 results: Winograd's F(2x2, 2x2) over blocks of 2x2 pixels.
+
+    In one dimension, of blocks d and kernel g: $y_0 = m_0 + m_1$, $y_1 = m_1 - m_2$ with
+    $m_0 = (d_0 - d_1) g_0$, $m_1 = d_1 (g_0 + g_1)$, $m_2 = (d_1 - d_2) g_1$. Source: Lavin & Gray 2016,
+    arXiv:1509.09308.
+    """
+    (rows, height, width, into), (h, w), out = x.shape, map(halved, x.shape[1:3]), kernel.shape[-1]
+    t, u = halved(h), halved(w)  # tiles
+    x = jnp.pad(x, ((0, 0), (1, 4 * t + 3 - height), (1, 4 * u + 3 - width), (0, 0)))
+    # Axes: even and odd blocks down and across, rows, tiles, what is in a block.
+    blocks = x.reshape(rows, t + 1, 2, 2, u + 1, 2, 2, into).transpose(2, 5, 0, 1, 4, 3, 6, 7)
+    even, odd = blocks.reshape(2, 2, rows, t + 1, u + 1, 4 * into)
+    down = [_differences(even[side], odd[side], 1) for side in (0, 1)]
+    tiles = [_differences(left, right, 2) for left, right in zip(down[0], down[1], strict=True)]
+    kernels = [_sums(rest) for rest in _sums(_by_blocks(kernel).reshape(2, 2, 4 * into, out))]
+    products = [
+        [
+            (tile.reshape(-1, 4 * into) @ matrix).reshape(rows, t, u, out)
+            for tile, matrix in zip(*both, strict=True)
+        ]
+        for both in zip(tiles, kernels, strict=True)
+    ]
+    across = [jnp.stack([a + b, b - c], axis=3) for a, b, c in products]
+    found = jnp.stack([across[0] + across[1], across[1] - across[2]], axis=2)
+    return found.reshape(rows, 2 * t, 2 * u, out)[:, :h, :w]
+
+
+def _differences(even: Array, odd: Array, axis: int) -> tuple[Array, Array, Array]:
+    """Of neighbouring blocks, for each tile along an axis of rows, tiles down, tiles across, channels."""
+    n = odd.shape[axis] - 1
+    first, second, third = (
+        jax.lax.slice_in_dim(a, start, start + n, axis=axis) for a, start in ((even, 0), (odd, 0), (even, 1))
+    )
+    return first - second, second, second - third
+
+
+def _sums(kernel: Array) -> tuple[Array, Array, Array]:
+    return kernel[0], kernel[0] + kernel[1], kernel[1]
 
 
 def _by_blocks(kernel: Float[Array, "4 4 into out"]) -> Float[Array, "2 2 2 2 into out"]:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, UInt16
 
+from vaefit.devices import two_axes
 from vaefit.hashing import random_bits
 from vaefit.networks._base import Activations, Network
 
@@ -53,8 +54,7 @@ class Layered(Network):
         """Run the layers; a key turns dropout on."""
         batch = x.shape[:-1]
         kept = self._kept(batch, key)
-        # Two axes: gradients of more would be transposed for the matrix products.
-        x = x.reshape(-1, x.shape[-1])
+        x = two_axes(x)
         hidden = []
         last = len(self.weights) - 1
         for number in range(last):

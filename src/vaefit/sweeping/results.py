@@ -184,6 +184,7 @@ def read(folder: Path) -> Sweep:
             together=saved["together"],
             folder=folder,
             summaries=saved["models"],
+            failed=saved["failed"],
             tightest=saved["chosen_by"] == "importance_weighted",
         )
     except (KeyError, TypeError, AttributeError) as problem:

@@ -81,7 +81,7 @@ class Stack:
         masked = len({m.latents for m in members}) > 1
         shared = replace(shared_by(self._widest.trainer, self._widest.settings)[0], masked=masked)
         static = self._widest.trainer.program.static
-        self._shared = replace(shared, program=replace(shared.program, static=static))
+        self._shared = replace(shared, program=replace(shared.program, static=static, mesh=None))
         self._chunk_of, self._order_of, self._terms_of = compiled(self._shared)
         self._numbers = _stacked([numbers_of(m.trainer, m.settings) for m in members])
         self._keys = jnp.stack([m.trainer.step_key for m in members])
@@ -103,9 +103,11 @@ class Stack:
 
     def judge_starts(self) -> None:
         """Hold every start against its validation rows."""
-        bounds = self._bounds()
-        for member, bound in zip(self.members, bounds, strict=True):
-            if member.trainer.has_start_to_judge:
+        new = [m.trainer.has_start_to_judge for m in self.members]
+        if not any(new):
+            return
+        for member, bound, is_new in zip(self.members, self._bounds(), new, strict=True):
+            if is_new:
                 member.trainer.judge_start(member.journal, bound)
 
     def run_epoch(self, look: Look) -> None:

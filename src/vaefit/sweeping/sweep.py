@@ -16,6 +16,7 @@ from vaefit.folder import README, SETTINGS, write_atomically
 from vaefit.journal import heeding_signals
 from vaefit.options import Value
 from vaefit.reading import read_and_split
+from vaefit.settle import parse_share
 from vaefit.sweeping import grid, results
 from vaefit.sweeping.prepare import TOGETHER, groups, prepare_all
 from vaefit.sweeping.readme import text as readme_of
@@ -60,6 +61,8 @@ def sweep(
     if folder is not None:
         results.check_free(folder, force)
         check_out(folder, rows, force)
+    if parse_share(str(settings.get("validation", "0"))) is None:
+        settings["validation"] = _named(settings["validation"])
     first = int(settings.pop("seed", None) or 0)
     begun = Sweep(
         _named(rows), _resolved(recipe), settings, sizes, tuple(range(first, first + seeds)), together, folder
@@ -82,7 +85,8 @@ def resume(folder: str | Path, rows: object = None, *, display: Display | None =
 def _run(sweep: Sweep, rows: object, display: Display) -> Sweep:
     backend.configure()
     sweep.save()
-    todo = {name: own for name, own in sweep.models.items() if name not in sweep.summaries}
+    done = sweep.summaries.keys() | sweep.failed.keys()
+    todo = {name: own for name, own in sweep.models.items() if name not in done}
     stop = Stop()
     with heeding_signals(stop.heed) if sweep.folder is not None else nullcontext():
         if todo:
@@ -107,7 +111,7 @@ def _take_up(sweep: Sweep, group: list[Member]) -> None:
         return
     for member in group:
         folder = sweep.folder / member.name
-        if (folder / SETTINGS).exists() and member.name not in sweep.failed:
+        if (folder / SETTINGS).exists():
             member.fitted.folder = folder
             member.journal.take_up(member.trainer)
         else:
@@ -123,6 +127,8 @@ def _finish(
         if sweep.folder is not None:
             stop.check(lambda: None, sweep.folder)
         if member.failed is not None:
+            if sweep.folder is not None:
+                member.journal.save(member.trainer)  # what was good is kept
             sweep.failed[member.name] = member.failed
             display.notice(f"{member.name}: {member.failed}")
         else:

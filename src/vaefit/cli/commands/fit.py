@@ -1,5 +1,7 @@
 """`vaefit fit`: from data to a run folder; a dry run says what it would take."""
 
+import contextlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +12,7 @@ from vaefit import recipes
 from vaefit.cli.app import Device, Json, OptionalData, Quiet, Threads, app, print_json, start
 from vaefit.cli.flags import with_settings
 from vaefit.cli.help import Command
+from vaefit.cli.stopping import stopping_on_sigterm, supervise
 from vaefit.errors import SettingsError
 from vaefit.folder import README, REPORT
 
@@ -57,6 +60,16 @@ def fit(
     seeds: Annotated[
         int, typer.Option(metavar="N", min=1, help="fit N runs, seeds --seed and up, into FOLDER/seed-S")
     ] = 1,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="many processes: where the first is (Slurm, Open MPI: found)"),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="how many processes fit together")
+    ] = None,
+    process: Annotated[
+        int | None, typer.Option(metavar="I", min=0, help="which of them this is, from 0")
+    ] = None,
     device: Device = None,
     threads: Threads = None,
     quiet: Quiet = False,
@@ -86,30 +99,39 @@ def fit(
     if watch:
         _check_watch({"--seeds": seeds > 1, "--quiet": quiet})
     from vaefit.cli import display
+    from vaefit.processes import place
 
-    screen = display.choose(quiet)
-    start(device, threads, screen)
+    mine = place(coordinator, processes, process)
+    follows = mine is not None and mine.process > 0
+    if rows is not None and not dry_run:
+        out = out or next_free(rows)
+    if mine is not None:
+        _check_many({"--seeds": seeds > 1, "--dry-run": dry_run})
+        supervise(mine, resume or out)
+    screen = display.choose(quiet or follows)
     keywords: dict[str, Any] = {"recipe": recipe, "force": force, "init_from": init_from, **settings}
-    if dry_run:
-        return _dry_run(rows, out, screen, as_json, keywords)
-    from vaefit import fitting
-
     # Passed on only where it is asked for.
     told = partial(_watched_at, screen) if watch else None
     asked = {"tensorboard": tensorboard, "report": report, "watch": told}
     more: dict[str, Any] = {"display": screen, **{name: v for name, v in asked.items() if v}}
-    try:
+    with stopping_on_sigterm(resume or out), contextlib.closing(screen):
+        start(device, threads, screen, mine)
+        if dry_run:
+            return _dry_run(rows, out, screen, as_json, keywords)
+        from vaefit import fitting
+
         if resume is not None:
             runs = [fitting.resume(resume, epochs=typed.epochs if "epochs" in settings else None, **more)]
         else:
-            assert rows is not None
-            out = out or next_free(rows)
+            assert rows is not None and out is not None
             if seeds > 1:
                 runs = fitting.fit_seeds(rows, seeds=seeds, out=out, **keywords, **more)
             else:
                 runs = [fitting.fit(rows, out=out, **keywords, **more)]
-    finally:
-        screen.close()
+    return None if follows else _print_runs(runs, as_json)
+
+
+def _print_runs(runs: Sequence[Any], as_json: bool) -> None:
     if as_json:
         return print_json(runs[0].summary if len(runs) == 1 else {"runs": [run.summary for run in runs]})
     for run in runs:
@@ -129,10 +151,8 @@ def _dry_run(
 ) -> None:
     from vaefit.dry_run import plan
 
-    try:
-        found = plan(rows, out=out, display=screen, **keywords)
-    finally:
-        screen.close()
+    found = plan(rows, out=out, display=screen, **keywords)
+    screen.close()
     if as_json:
         return print_json(found)
     return _print_plan(found)
@@ -162,6 +182,14 @@ def _check_watch(given: dict[str, bool]) -> None:
         raise SettingsError(
             f"--watch is about one run and tells the address of its page, found {' and '.join(extra)}; leave "
             "out one or the other"
+        )
+
+
+def _check_many(given: dict[str, bool]) -> None:
+    extra = [name for name, value in given.items() if value]
+    if extra:
+        raise SettingsError(
+            f"several processes fit one run, found {' and '.join(extra)}; leave out one or the other"
         )
 
 
