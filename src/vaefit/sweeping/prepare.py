@@ -76,7 +76,13 @@ def groups(members: list[Member], most: int) -> list[list[Member]]:
 
 
 def _read_once(rows: object, recipe: str, settings: Mapping[str, Any], display: Display) -> object:
-    return read(rows, recipes.load(recipe).settings.with_(**settings), display)
+    chosen = recipes.load(recipe).settings.with_(**settings)
+    if chosen.stream:
+        raise SettingsError(
+            "a sweep keeps the rows in memory, once for all models, found stream; leave it out (--limit "
+            "takes the first rows)"
+        )
+    return read(rows, chosen, display)
 
 
 def _share_rows(members: list[Member], splits: dict[str, Split]) -> None:
