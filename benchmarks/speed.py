@@ -10,7 +10,7 @@ measured, README's table too.
 import argparse
 from collections.abc import Callable
 
-from parts import conv_step, mnist_mlp, post_step, results, start_up, time_to_quality
+from parts import conv_step, mnist_mlp, post_step, results, start_up, streaming, sweep, time_to_quality
 from parts.rounds import Comparison
 
 PARTS: dict[str, Callable[[int], list[Comparison]]] = {
@@ -21,12 +21,17 @@ PARTS: dict[str, Callable[[int], list[Comparison]]] = {
     "quality": time_to_quality.measure,
     "start": start_up.measure,
 }
+# What has no other side: a section of its own in RESULTS.md.
+SECTIONS: dict[str, tuple[str, Callable[[], list[results.Line]]]] = {
+    "sweep": ("Sweep", sweep.rows),
+    "streaming": ("Data beyond memory", streaming.lines),
+}
 
 
 def main() -> None:
     """Measure what is asked for, and write it down."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", choices=PARTS, help="this measurement alone")
+    parser.add_argument("--only", choices=[*PARTS, *SECTIONS], help="this measurement alone")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of each (each measurement has its own)")
     parser.add_argument("--dry", action="store_true", help="print, and write nothing")
     asked = parser.parse_args()
@@ -35,11 +40,19 @@ def main() -> None:
         if asked.only in (None, name):
             results.say(f"{name} ...")
             lines += [comparison.line() for comparison in measure(asked.rounds)]
-    print(results.table(lines))
-    if not asked.dry:
+    if lines:
+        print(results.table(lines))
+    if lines and not asked.dry:
         results.write("Speed", lines, cells=2)
         if asked.only is None:
             results.write_readme(lines)
+    for name, (title, measure) in SECTIONS.items():
+        if asked.only in (None, name):
+            results.say(f"{name} ...")
+            found = [line | results.made() for line in measure()]
+            print(results.table(found))
+            if not asked.dry:
+                results.write(title, found, cells=2)
 
 
 if __name__ == "__main__":

@@ -89,6 +89,21 @@ def rows(sizes: Iterable[int] = SIZES, formats: Iterable[str] = (".npy",)) -> It
                 yield measured(n, path, Path(folder) / "run")
 
 
+def lines() -> list[dict[str, str]]:
+    """Both formats at all sizes, in words."""
+    return [
+        {
+            "rows": f"{found['rows']:,}",
+            "format": found["format"],
+            "epochs": str(found["epochs"]),
+            "MiB resident": f"{found['MiB resident']:.0f}",
+            "microseconds a row": f"{found['microseconds a row']:.2f}",
+            "device waits": f"{found['waiting']:.1%}",
+        }
+        for found in rows(formats=(".npy", ".parquet"))
+    ]
+
+
 def main() -> None:
     """Print the table."""
     sizes = [int(float(word)) for word in sys.argv[1:] if not word.startswith(".")] or SIZES
