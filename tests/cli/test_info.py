@@ -40,7 +40,7 @@ def test_what_was_fitted_to_what(about, fitted, folder):
 def test_settings_are_those_that_differ(about):
     given = {"latent_dim": 2, "encoder_layers": [8], "decoder_layers": [8], "epochs": 2, "batch_size": 25}
     settled = {"likelihood": "gaussian", "schedule_epochs": 2, "mirror": True}
-    settled |= {"objective": "elbo", "early_stopping": 20, "cell_dropout": 0.0}
+    settled |= {"objective": "elbo", "early_stopping": 20, "cell_dropout": 0.0, "stream": False}
     assert about["settings"] == given | settled
 
 

@@ -126,7 +126,7 @@ class Layered(Network):
 
     def _kept(self, batch: tuple[int, ...], key: Key[Array, ""] | None) -> list[Bool[Array, "*batch _"]]:
         """Which units of each hidden layer dropout keeps; empty where there is none."""
-        if key is None or _is_one(self.keep_prob):
+        if key is None or _is_one(self.keep_prob) or len(self.weights) == 1:
             return []
         units = [weight.shape[-1] // self.inputs_a_unit for weight in self.weights[:-1]]
         # One draw for all layers compiles and runs faster than one each; the probability is right to 1e-5.
