@@ -91,17 +91,19 @@ def rows(sizes: Iterable[int] = SIZES, formats: Iterable[str] = (".npy",)) -> It
 
 def lines() -> list[dict[str, str]]:
     """Both formats at all sizes, in words."""
-    return [
-        {
-            "rows": f"{found['rows']:,}",
-            "format": found["format"],
-            "epochs": str(found["epochs"]),
-            "MiB resident": f"{found['MiB resident']:.0f}",
-            "microseconds a row": f"{found['microseconds a row']:.2f}",
-            "device waits": f"{found['waiting']:.1%}",
-        }
-        for found in rows(formats=(".npy", ".parquet"))
-    ]
+    return [in_words(found) for found in rows(formats=(".npy", ".parquet"))]
+
+
+def in_words(found: dict[str, Any]) -> dict[str, str]:
+    """A measurement as a line of the table."""
+    return {
+        "rows": f"{found['rows']:,}",
+        "format": found["format"],
+        "epochs": str(found["epochs"]),
+        "MiB resident": f"{found['MiB resident']:.0f}",
+        "microseconds a row": f"{found['microseconds a row']:.2f}",
+        "device waits": f"{found['waiting']:.1%}",
+    }
 
 
 def main() -> None:
@@ -110,12 +112,8 @@ def main() -> None:
     formats = [word for word in sys.argv[1:] if word.startswith(".")] or [".npy"]
     print("| rows | format | epochs | MiB resident | microseconds a row | device waits |")
     print("|---|---|---|---|---|---|")
-    for line in rows(sizes, formats):
-        print(
-            f"| {line['rows']:,} | {line['format']} | {line['epochs']} | {line['MiB resident']:.0f} | "
-            f"{line['microseconds a row']:.2f} | {line['waiting']:.1%} |",
-            flush=True,
-        )
+    for found in rows(sizes, formats):
+        print(f"| {' | '.join(in_words(found).values())} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,11 +32,8 @@ def everywhere(mesh: Mesh | None) -> NamedSharding | None:
 
 def copied(mesh: Mesh | None, tree: PyTree) -> PyTree:
     """A tree of arrays, equal in every process, with a copy on every device."""
-    return (
-        tree
-        if mesh is None
-        else jax.tree.map(lambda leaf: _put(leaf, NamedSharding(mesh, PartitionSpec())), tree)
-    )
+    where = everywhere(mesh)
+    return tree if where is None else jax.tree.map(lambda leaf: _put(leaf, where), tree)
 
 
 def divided(mesh: Mesh | None, rows: Float[np.ndarray, "rows *shape"]) -> Float[Array, "padded *shape"]:
@@ -107,9 +104,8 @@ def spread(mesh: Mesh | None, batch: Float[Array, "batch *shape"]) -> Float[Arra
 
 def on_all(mesh: Mesh | None, tree: PyTree) -> PyTree:
     """Traced: a tree of arrays with a copy on every device."""
-    return (
-        tree if mesh is None else jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, PartitionSpec()))
-    )
+    where = everywhere(mesh)
+    return tree if where is None else jax.lax.with_sharding_constraint(tree, where)
 
 
 def is_spreading() -> bool:

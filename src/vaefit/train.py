@@ -196,7 +196,7 @@ class Trainer:
             for part in parts:
                 while done < part.stop:
                     # As many in every process: each has its own clock.
-                    ahead = processes.greatest(self._steps_until_next_look())
+                    ahead = processes.greatest(steps_until_next_look(self._seconds_per_step))
                     stop = min(done + ahead, part.stop)
                     if not self._timed_chunk(part, done, stop):
                         self.step_by_step(watcher, part, done, stop)
@@ -263,11 +263,6 @@ class Trainer:
             self.state = self._copied(state._replace(step=state.step + 1, **counts))
             if int(self.state.failing) >= FAILURES_IN_A_ROW:
                 self._recover(watcher, part)
-
-    def _steps_until_next_look(self) -> int:
-        if not self._seconds_per_step:
-            return 1  # compiles, and is the first sign of life
-        return max(1, int(SECONDS_BETWEEN_LOOKS / self._seconds_per_step))
 
     def judge_start(self, watcher: Watcher, bound: Bound | None) -> None:
         """Note what the start is worth."""
@@ -407,6 +402,17 @@ class Trainer:
     def _no_sums(self) -> Sums:
         rows, loss, rate, distortion = (jnp.zeros(()) for _ in range(4))
         return Sums(rows, loss, rate, distortion, {name: jnp.zeros(()) for name in self.penalties})
+
+
+def steps_until_next_look(seconds_per_step: float) -> int:
+    """How many steps to take before Python looks up again; `seconds_per_step` is 0 before the first.
+
+    >>> steps_until_next_look(0.0), steps_until_next_look(0.01), steps_until_next_look(9.0)
+    (1, 50, 1)
+    """
+    if not seconds_per_step:
+        return 1  # compiles, and is the first sign of life
+    return max(1, int(SECONDS_BETWEEN_LOOKS / seconds_per_step))
 
 
 def _mean_one(weights: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:

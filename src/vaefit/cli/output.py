@@ -221,8 +221,7 @@ def numbered(out: Path, count: int) -> list[Path]:
 
 def write_scores(dataset: Dataset, found: scoring.Scores, out: Path) -> dict[str, Any]:
     """One line a row; see `vaefit.blockwise.scores_frame`."""
-    frame = blockwise.scores_frame(dataset, found)
-    _write(out, frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet)
+    _write_frame(out, blockwise.scores_frame(dataset, found))
     return {
         "out": str(out),
         "n": dataset.n,
@@ -256,9 +255,7 @@ def write_latents(fitted: Run, dataset: Dataset, out: Path) -> dict[str, Any]:
     if out.suffix.lower() == ".npz":
         _write_npz(out, {"mean": mean, "sd": sd, **blockwise.names_of(dataset)})
     else:
-        frame = blockwise.latents_frame(dataset, mean, sd)
-        write = frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet
-        _write(out, write)
+        _write_frame(out, blockwise.latents_frame(dataset, mean, sd))
     return {"out": str(out), "n": dataset.n, "latent_dim": mean.shape[1]}
 
 
@@ -279,6 +276,10 @@ def write_probe(found: Probe, out: Path) -> None:
 
 def _write_npz(out: Path, arrays: dict[str, np.ndarray]) -> None:
     _write(out, lambda path: np.savez_compressed(path, **arrays))  # pyright: ignore[reportArgumentType]
+
+
+def _write_frame(out: Path, frame: "pl.DataFrame") -> None:
+    _write(out, frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet)
 
 
 def _write(out: Path, write: Callable[[Path], Any]) -> None:

@@ -18,7 +18,7 @@ from vaefit.run import Run
 from vaefit.settings import Settings
 from vaefit.sweeping.latents import narrowed, widened
 from vaefit.sweeping.traced import compiled, numbers_of, shared_by
-from vaefit.train import SECONDS_BETWEEN_LOOKS, Trainer
+from vaefit.train import Trainer, steps_until_next_look
 
 # Called after some steps: how much of the epoch is done, and in how many seconds.
 Look = Callable[[float, float], None]
@@ -118,7 +118,7 @@ class Stack:
         steps, orders = self._shared.program.steps_per_epoch, self._orders()
         done = first
         while done < steps:
-            stop = min(done + self._steps_until_next_look(), steps)
+            stop = min(done + steps_until_next_look(self._seconds_per_step), steps)
             self._take(live, orders, done, stop)
             done = stop
             look(done / steps, time.perf_counter() - began)
@@ -191,11 +191,6 @@ class Stack:
             except TrainingError as problem:
                 member.failed = str(problem)
             self._put(number)
-
-    def _steps_until_next_look(self) -> int:
-        if not self._seconds_per_step:
-            return 1  # compiles
-        return max(1, int(SECONDS_BETWEEN_LOOKS / self._seconds_per_step))
 
     def _validation_rows(self) -> tuple[Array, Array, Array]:
         """Blocks of all data's rows as evaluation sees them; which of these, and a key, for each member."""
