@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from vaefit import catalogue
+from vaefit.backend import computes_on_cpu
 from vaefit.data import Transform, Variable
 from vaefit.data.streams import Whole
 from vaefit.errors import SettingsError
@@ -20,7 +21,7 @@ from vaefit.optimise import Schedule, build_optimizer, build_schedule
 from vaefit.penalties import Penalty
 from vaefit.settings import Settings
 from vaefit.streaming import Streamed
-from vaefit.train import Plan, Trainer
+from vaefit.train import Parts, Plan, Trainer, program_of
 from vaefit.visits import TrainingVisit
 
 
@@ -62,7 +63,9 @@ def builder(
     settings: Settings, dim: int, variables: tuple[Variable, ...], shape: tuple[int, ...] | None
 ) -> Callable[[Key[Array, ""]], VAE]:
     """`build_model` as one compiled program: operations one by one would be compiled in every process."""
-    return eqx.filter_jit(lambda key: build_model(settings, dim, key, variables, shape))
+    # It runs once: on a CPU half of the time that it takes to be compiled goes into making it fast.
+    how = {"compiler_options": {"xla_backend_optimization_level": 1}} if computes_on_cpu() else {}
+    return eqx.filter_jit(lambda key: build_model(settings, dim, key, variables, shape), **how)
 
 
 def build_objective(settings: Settings) -> Objective:
@@ -126,6 +129,29 @@ def build_plan(settings: Settings, transform: Transform) -> Plan:
     )
 
 
+def build_parts(settings: Settings, transform: Transform) -> Parts:
+    """What training is made of, apart from the model and the rows."""
+    return Parts(
+        build_objective(settings),
+        build_penalties(settings),
+        build_optimizer_of(settings),
+        build_schedule_of(settings),
+        build_plan(settings, transform),
+    )
+
+
+def begin_compiling(settings: Settings, transform: Transform, x: Float[np.ndarray, "rows variables"]) -> None:
+    """Compile the steps of `build_trainer`'s training, in the background while its model is made.
+
+    The trainer's program will be equal to this one, and find it compiled, or wait for it.
+    """
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    how = {"variables": transform.variables, "shape": transform.shape}
+    model = eqx.filter_eval_shape(lambda key: build_model(settings.of_model(), x.shape[1], key, **how), key)
+    params, static = eqx.partition(model, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    program_of(static, build_parts(settings, transform), len(x)).begin_compiling(params, x.shape[1])
+
+
 def build_trainer(
     settings: Settings,
     transform: Transform,
@@ -143,19 +169,15 @@ def build_trainer(
     Raises:
         SettingsError: the objective and the likelihood do not go together.
     """
-    objective = build_objective(settings)
-    if objective.needs_each_sample and model.likelihood.joint:
+    parts = build_parts(settings, transform)
+    if parts.objective.needs_each_sample and model.likelihood.joint:
         raise SettingsError(
             f"objective {settings.objective} weighs samples one by one, but likelihood {settings.likelihood} "
             "takes them together; choose another of the two"
         )
     return Trainer(
         model=model,
-        objective=objective,
-        penalties=build_penalties(settings),
-        optimizer=build_optimizer_of(settings),
-        schedule=build_schedule_of(settings),
-        plan=build_plan(settings, transform),
+        **parts._asdict(),
         x=x,
         validation=validation,
         weights=weights,

@@ -9,6 +9,9 @@ import platformdirs
 
 from vaefit.errors import SettingsError
 
+# Seconds of compilation from which on a program is read back sooner: a small one takes a few milliseconds.
+WORTH_KEEPING = 0.01
+
 
 def configure(device: str | None = None, threads: int | None = None) -> list[str]:
     """Choose device and threads for this process, and turn the compilation cache on; returns notices.
@@ -70,14 +73,14 @@ def _use_cache() -> None:
     folder = str(Path(platformdirs.user_cache_dir("vaefit")) / "jax")
     chosen = "JAX_COMPILATION_CACHE_DIR" in os.environ
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", str(WORTH_KEEPING))
     if "jax" in sys.modules and not chosen:
         # JAX read its environment when it was imported: a notebook may have done that first.
         import jax
 
         if jax.config.values["jax_compilation_cache_dir"] is None:
             jax.config.update("jax_compilation_cache_dir", folder)
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
 
 
 def _choose_device(device: str) -> None:

@@ -17,6 +17,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from vaefit import devices
+from vaefit.ahead import Ahead
 from vaefit.model import VAE, Terms
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
@@ -69,6 +70,26 @@ class Program:
     def steps_per_epoch(self) -> int:
         """Steps an epoch, the short last batch included."""
         return -(-self.rows // self.batch_size)
+
+    def first(self, params: PyTree) -> State:
+        """The state before the first step, with these weights."""
+        none = jnp.zeros((), jnp.int32)
+        return State(params, self.optimizer.init(params), none, self.no_sums(), none, none)
+
+    def no_sums(self) -> Sums:
+        """The sums before the first step of an epoch."""
+        rows, loss, rate, distortion = (jnp.zeros(()) for _ in range(4))
+        return Sums(rows, loss, rate, distortion, {name: jnp.zeros(()) for name, _, _ in self.penalties})
+
+    def begin_compiling(self, params: PyTree, variables: int) -> None:
+        """Compile the chunk of steps in the background, for weights of these shapes, on one device."""
+        if self.mesh is not None:
+            return
+        first, chunk, order = compiled(self)
+        key, number, rate = jax.eval_shape(lambda: (jax.random.key(0), jnp.int32(0), jnp.float32(1)))
+        x = jax.ShapeDtypeStruct((self.rows, variables), jnp.float32)
+        state, rows_in_order = jax.eval_shape(first, params), jax.eval_shape(order, key, number)
+        chunk.begin(state, (x, None), rows_in_order, key, rate, number, number)
 
     def order(self, key: Key[Array, ""], epoch: Int[Array, ""]) -> Int[Array, " padded"]:
         """Which row comes when in an epoch; -1 is padding."""
@@ -185,14 +206,23 @@ class Program:
         return terms, costs
 
 
+class Compiled(NamedTuple):
+    """What of a program is called: the first state, a chunk of steps, the order of an epoch's rows."""
+
+    first: Callable[[PyTree], State]
+    chunk: Ahead
+    order: Callable[..., Int[Array, " padded"]]
+
+
 @lru_cache(maxsize=64)
-def compiled(program: Program) -> tuple[Callable[..., tuple[State, Array]], Callable[..., Array]]:
-    """A program's chunk of steps, and its order of rows.
+def compiled(program: Program) -> Compiled:
+    """A program's functions, of all programs that are equal.
 
     The chunk leaves its input as it was: the trainer takes it up again where a step was not finite.
     """
     where = devices.everywhere(program.mesh)
-    return jax.jit(program.chunk, out_shardings=where), jax.jit(program.order, out_shardings=where)
+    chunk, order = Ahead(program.chunk, out_shardings=where), jax.jit(program.order, out_shardings=where)
+    return Compiled(jax.jit(program.first), chunk, order)
 
 
 def sound(state: State) -> Bool[Array, ""]:
