@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from vaefit import catalogue
-from vaefit.backend import computes_on_cpu
+from vaefit.backend import runs_once
 from vaefit.data import Transform, Variable
 from vaefit.data.streams import Whole
 from vaefit.errors import SettingsError
@@ -63,9 +63,16 @@ def builder(
     settings: Settings, dim: int, variables: tuple[Variable, ...], shape: tuple[int, ...] | None
 ) -> Callable[[Key[Array, ""]], VAE]:
     """`build_model` as one compiled program: operations one by one would be compiled in every process."""
-    # It runs once: on a CPU half of the time that it takes to be compiled goes into making it fast.
-    how = {"compiler_options": {"xla_backend_optimization_level": 1}} if computes_on_cpu() else {}
-    return eqx.filter_jit(lambda key: build_model(settings, dim, key, variables, shape), **how)
+    return eqx.filter_jit(lambda key: build_model(settings, dim, key, variables, shape), **runs_once())
+
+
+@lru_cache(maxsize=64)
+def _shapes(
+    settings: Settings, dim: int, variables: tuple[Variable, ...], shape: tuple[int, ...] | None
+) -> VAE:
+    """The model that `builder` makes, with shapes in place of its weights."""
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    return eqx.filter_eval_shape(lambda key: build_model(settings, dim, key, variables, shape), key)
 
 
 def build_objective(settings: Settings) -> Objective:
@@ -145,9 +152,7 @@ def begin_compiling(settings: Settings, transform: Transform, x: Float[np.ndarra
 
     The trainer's program will be equal to this one, and find it compiled, or wait for it.
     """
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    how = {"variables": transform.variables, "shape": transform.shape}
-    model = eqx.filter_eval_shape(lambda key: build_model(settings.of_model(), x.shape[1], key, **how), key)
+    model = _shapes(settings.of_model(), x.shape[1], transform.variables, transform.shape)
     params, static = eqx.partition(model, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     program_of(static, build_parts(settings, transform), len(x)).begin_compiling(params, x.shape[1])
 

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -11,6 +12,7 @@ from vaefit.errors import SettingsError
 
 # Seconds of compilation from which on a program is read back sooner: a small one takes a few milliseconds.
 WORTH_KEEPING = 0.01
+_LEVEL = "xla_backend_optimization_level"
 
 
 def configure(device: str | None = None, threads: int | None = None) -> list[str]:
@@ -53,6 +55,14 @@ def computes_on_cpu() -> bool:
 
     device = jax.config.values["jax_default_device"]
     return (jax.default_backend() if device is None else getattr(device, "platform", device)) == "cpu"
+
+
+def runs_once() -> dict[str, Any]:
+    """How `jax.jit` compiles what runs once: on a CPU in half of the time, with the same numbers."""
+    # XLA's level 0 would be quicker still, but rounds differently. A level that was chosen stays.
+    if _LEVEL in os.environ.get("XLA_FLAGS", "") or not computes_on_cpu():
+        return {}
+    return {"compiler_options": {_LEVEL: 1}}
 
 
 def out_of_memory(problem: BaseException) -> str | None:
