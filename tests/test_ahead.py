@@ -31,15 +31,16 @@ def seen() -> Iterator[Counter[tuple[str, str, bool]]]:
     monitoring.unregister_event_duration_listener(note)
 
 
-def test_a_fit_traces_and_compiles_its_steps_once_and_in_the_background(
+def test_a_fit_traces_its_programs_once_and_compiles_them_once_in_the_background(
     digits: np.ndarray, seen: Counter[tuple[str, str, bool]]
 ) -> None:
     for rows in (digits[:41], np.random.default_rng(0).normal(size=(43, 3))):
         seen.clear()
         fit(rows, **SMALL)
-        steps = {what: n for what, n in seen.items() if "chunk" in what[1]}
-        assert {what[0]: n for what, n in steps.items()} == dict.fromkeys((what[0] for what in steps), 1)
-        assert {what[2] for what in steps if what[0] == "backend_compile_duration"} == {False}
+        for name in ("first", "chunk", "order", "terms_of_block"):
+            assert seen["jaxpr_trace_duration", name, True] == 1, name
+            assert seen["backend_compile_duration", f"jit({name})", False] == 1, name
+            assert not seen["backend_compile_duration", f"jit({name})", True], name
 
 
 def test_other_shapes_than_those_begun_are_compiled_when_they_come() -> None:

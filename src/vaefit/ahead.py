@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import jax
+from jaxtyping import PyTree
 
 
 class Ahead:
@@ -14,6 +15,7 @@ class Ahead:
     >>> import jax.numpy as jnp
     >>> double = Ahead(lambda x: 2 * x)
     >>> double.begin(jax.ShapeDtypeStruct((2,), jnp.float32))
+    ShapeDtypeStruct(shape=(2,), dtype=float32)
     >>> double(jnp.ones(2, jnp.float32)).tolist()
     [2.0, 2.0]
     """
@@ -22,9 +24,14 @@ class Ahead:
         self._function = jax.jit(function, **how)
         self._compiling: Future[Any] | None = None
 
-    def begin(self, *shapes: Any) -> None:
-        """Compile it for arguments of these shapes, in the background; it is traced here and now."""
-        self._compiling = _compiler().submit(self._function.lower(*shapes).compile)
+    def begin(self, *shapes: Any) -> PyTree[jax.ShapeDtypeStruct]:
+        """Compile it for arguments of these shapes, in the background; the shapes of its value.
+
+        It is traced here and now, in the context of whoever calls it.
+        """
+        lowered = self._function.lower(*shapes)
+        self._compiling = _compiler().submit(lowered.compile)
+        return jax.tree.map(lambda out: jax.ShapeDtypeStruct(out.shape, out.dtype), lowered.out_info)
 
     def __call__(self, *arguments: Any) -> Any:
         """Its value; JAX finds what was begun, where the shapes are the same."""
@@ -37,5 +44,4 @@ class Ahead:
 
 @cache
 def _compiler() -> ThreadPoolExecutor:
-    # One: more programs at once would take the processor from the one that is waited for.
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="vaefit-compile")
+    return ThreadPoolExecutor(thread_name_prefix="vaefit-compile")

@@ -9,11 +9,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from vaefit import catalogue
+from vaefit import catalogue, devices
 from vaefit.backend import runs_once
 from vaefit.data import Transform, Variable
 from vaefit.data.streams import Whole
 from vaefit.errors import SettingsError
+from vaefit.evaluation import bound
 from vaefit.model import VAE
 from vaefit.networks import LinearPath, Network, ShownCells, shown_width
 from vaefit.objectives import Objective
@@ -147,14 +148,22 @@ def build_parts(settings: Settings, transform: Transform) -> Parts:
     )
 
 
-def begin_compiling(settings: Settings, transform: Transform, x: Float[np.ndarray, "rows variables"]) -> None:
-    """Compile the steps of `build_trainer`'s training, in the background while its model is made.
+def begin_compiling(
+    settings: Settings, transform: Transform, x: Float[np.ndarray, "rows variables"], *, validated: bool
+) -> None:
+    """Compile what `build_trainer`'s training will need, in the background while its model is made.
 
-    The trainer's program will be equal to this one, and find it compiled, or wait for it.
+    The trainer's programs will be equal to these, and find them compiled, or wait for them.
     """
+    if devices.mesh() is not None:
+        return
+    parts = build_parts(settings, transform)
     model = _shapes(settings.of_model(), x.shape[1], transform.variables, transform.shape)
     params, static = eqx.partition(model, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
-    program_of(static, build_parts(settings, transform), len(x)).begin_compiling(params, x.shape[1])
+    program_of(static, parts, len(x)).begin_compiling(params, x.shape[1])
+    if validated:
+        samples = parts.validation_samples(model.likelihood)
+        bound.begin_compiling(static, params, samples, x.shape[1])
 
 
 def build_trainer(

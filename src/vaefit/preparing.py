@@ -136,7 +136,7 @@ def _start(
         transform.shape,
     )
     if ahead:
-        begin_compiling(settings, transform, x)
+        begin_compiling(settings, transform, x, validated=validation is not None)
     key = jax.random.fold_in(jax.random.key(settings.seed), 0)
     model = builder(settings.of_model(), x.shape[1], variables, transform.shape)(key)
     if settings.start == "random":

@@ -4,7 +4,6 @@ Chunks of steps run inside one compiled loop whose bounds are traced, so that an
 program.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -82,13 +81,11 @@ class Program:
         return Sums(rows, loss, rate, distortion, {name: jnp.zeros(()) for name, _, _ in self.penalties})
 
     def begin_compiling(self, params: PyTree, variables: int) -> None:
-        """Compile the chunk of steps in the background, for weights of these shapes, on one device."""
-        if self.mesh is not None:
-            return
+        """Compile in the background, for weights of these shapes and rows on one device, without weights."""
         first, chunk, order = compiled(self)
         key, number, rate = jax.eval_shape(lambda: (jax.random.key(0), jnp.int32(0), jnp.float32(1)))
+        state, rows_in_order = first.begin(params), order.begin(key, 0)
         x = jax.ShapeDtypeStruct((self.rows, variables), jnp.float32)
-        state, rows_in_order = jax.eval_shape(first, params), jax.eval_shape(order, key, number)
         chunk.begin(state, (x, None), rows_in_order, key, rate, number, number)
 
     def order(self, key: Key[Array, ""], epoch: Int[Array, ""]) -> Int[Array, " padded"]:
@@ -209,9 +206,9 @@ class Program:
 class Compiled(NamedTuple):
     """What of a program is called: the first state, a chunk of steps, the order of an epoch's rows."""
 
-    first: Callable[[PyTree], State]
+    first: Ahead
     chunk: Ahead
-    order: Callable[..., Int[Array, " padded"]]
+    order: Ahead
 
 
 @lru_cache(maxsize=64)
@@ -221,8 +218,8 @@ def compiled(program: Program) -> Compiled:
     The chunk leaves its input as it was: the trainer takes it up again where a step was not finite.
     """
     where = devices.everywhere(program.mesh)
-    chunk, order = Ahead(program.chunk, out_shardings=where), jax.jit(program.order, out_shardings=where)
-    return Compiled(jax.jit(program.first), chunk, order)
+    chunk, order = (Ahead(f, out_shardings=where) for f in (program.chunk, program.order))
+    return Compiled(Ahead(program.first), chunk, order)
 
 
 def sound(state: State) -> Bool[Array, ""]:

@@ -25,6 +25,7 @@ from vaefit.backend import out_of_memory
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
 from vaefit.evaluation import Bound, Evaluator, LogJacobian, visited
+from vaefit.likelihoods import Likelihood
 from vaefit.model import VAE
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
@@ -69,6 +70,14 @@ class Parts(NamedTuple):
     optimizer: optax.GradientTransformationExtraArgs
     schedule: Schedule
     plan: Plan
+
+    def validation_samples(self, likelihood: Likelihood) -> int:
+        """Draws of z for a row in validation."""
+        if likelihood.joint:
+            return self.plan.samples
+        # A bound that weighs samples is judged with as many as it is trained with.
+        least = self.plan.samples if self.objective.needs_each_sample else 1
+        return max(least, self.plan.validation_samples)
 
 
 @runtime_checkable
@@ -115,8 +124,8 @@ class Trainer:
         self.best = jax.device_get(params)
         self.n = len(self.x) if self.stream is None else self.stream.n
         self.order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
-        parts = Parts(self.objective, self.penalties, self.optimizer, self.schedule, self.plan)
-        self.program = program_of(self._static, parts, self.n)
+        self._parts = Parts(self.objective, self.penalties, self.optimizer, self.schedule, self.plan)
+        self.program = program_of(self._static, self._parts, self.n)
         first, self._chunk, self._order_of = compiled(self.program)
         self.state = first(params)
         self._batch_size, self.steps_per_epoch = self.program.batch_size, self.program.steps_per_epoch
@@ -367,19 +376,12 @@ class Trainer:
     def _evaluator(self, mesh: Mesh | None) -> Evaluator:
         return Evaluator(
             self.model,
-            samples=self._validation_samples(),
+            samples=self._parts.validation_samples(self.model.likelihood),
             seed=self.plan.seed,
             visit=self.plan.visit.noise,
             log_jacobian=self.plan.log_jacobian,
             mesh=mesh,
         )
-
-    def _validation_samples(self) -> int:
-        if self.model.likelihood.joint:
-            return self.plan.samples
-        # A bound that weighs samples is judged with as many as it is trained with.
-        least = self.plan.samples if self.objective.needs_each_sample else 1
-        return max(least, self.plan.validation_samples)
 
     def _mean_log_jacobian(self) -> float:
         plan = self.plan
