@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import polars
 import pytest
 from jax import monitoring
 
@@ -34,7 +35,8 @@ def seen() -> Iterator[Counter[tuple[str, str, bool]]]:
 def test_a_fit_traces_its_programs_once_and_compiles_them_once_in_the_background(
     digits: np.ndarray, seen: Counter[tuple[str, str, bool]]
 ) -> None:
-    for rows in (digits[:41], np.random.default_rng(0).normal(size=(43, 3))):
+    table = {"t": np.random.default_rng(0).standard_t(3, size=43), "c": ["a", "b"] * 21 + ["a"]}
+    for rows in (digits[:41], polars.DataFrame(table)):
         seen.clear()
         fit(rows, **SMALL)
         for name in ("first", "chunk", "order", "terms_of_block"):

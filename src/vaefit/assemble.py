@@ -50,13 +50,15 @@ def build_model(
     into = (shown_width(shown) if shown else dim, *settings.encoder_layers, posterior.width)
     out_of = (latent_dim, *settings.decoder_layers, likelihood.width)
     encoder = _network(settings, into, settings.encoder_bias, encoder_key, reads=shape)
-    return VAE(
+    model = VAE(
         encoder=ShownCells(encoder, shown) if shown else encoder,
         posterior=posterior,
         decoder=_network(settings, out_of, settings.decoder_bias, decoder_key, writes=shape),
         likelihood=likelihood,
         prior=_part(settings, "prior", settings.prior, latent_dim=latent_dim),
     )
+    # A weight that JAX calls weakly typed no longer is after a step, and all would be compiled anew.
+    return jax.tree.map(lambda leaf: leaf.astype(leaf.dtype) if eqx.is_array(leaf) else leaf, model)
 
 
 @lru_cache(maxsize=64)
