@@ -20,9 +20,10 @@ from vaefit.networks import LinearPath, Network, ShownCells, shown_width
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule, build_optimizer, build_schedule
 from vaefit.penalties import Penalty
+from vaefit.plan import Parts, Plan
 from vaefit.settings import Settings
 from vaefit.streaming import Streamed
-from vaefit.train import Parts, Plan, Trainer, program_of
+from vaefit.train import Trainer
 from vaefit.visits import TrainingVisit
 
 
@@ -162,7 +163,7 @@ def begin_compiling(
     parts = build_parts(settings, transform)
     model = _shapes(settings.of_model(), x.shape[1], transform.variables, transform.shape)
     params, static = eqx.partition(model, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
-    program_of(static, parts, len(x)).begin_compiling(params, x.shape[1])
+    parts.program(static, len(x)).begin_compiling(params, x.shape[1])
     if validated:
         samples = parts.validation_samples(model.likelihood)
         bound.begin_compiling(static, params, samples, x.shape[1])
