@@ -157,11 +157,15 @@ def begin_compiling(
     """Compile what `build_trainer`'s training will need, in the background while its model is made.
 
     The trainer's programs will be equal to these, and find them compiled, or wait for them.
+
+    Raises:
+        SettingsError: as `build_trainer` does.
     """
     if devices.mesh() is not None:
         return
     parts = build_parts(settings, transform)
     model = _shapes(settings.of_model(), x.shape[1], transform.variables, transform.shape)
+    _check_together(settings, parts, model)
     params, static = eqx.partition(model, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     parts.program(static, len(x)).begin_compiling(params, x.shape[1])
     if validated:
@@ -187,11 +191,7 @@ def build_trainer(
         SettingsError: the objective and the likelihood do not go together.
     """
     parts = build_parts(settings, transform)
-    if parts.objective.needs_each_sample and model.likelihood.joint:
-        raise SettingsError(
-            f"objective {settings.objective} weighs samples one by one, but likelihood {settings.likelihood} "
-            "takes them together; choose another of the two"
-        )
+    _check_together(settings, parts, model)
     return Trainer(
         model=model,
         **parts._asdict(),
@@ -201,6 +201,14 @@ def build_trainer(
         validation_weights=validation_weights,
         stream=None if whole is None else _streamed(settings, transform, whole),
     )
+
+
+def _check_together(settings: Settings, parts: Parts, model: VAE) -> None:
+    if parts.objective.needs_each_sample and model.likelihood.joint:
+        raise SettingsError(
+            f"objective {settings.objective} weighs samples one by one, but likelihood {settings.likelihood} "
+            "takes them together; choose another of the two"
+        )
 
 
 def _streamed(settings: Settings, transform: Transform, whole: Whole) -> Streamed:
