@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ import pytest
 from jax import monitoring
 
 from vaefit import fit
-from vaefit.ahead import Ahead
+from vaefit.ahead import Ahead, under_way
 
 SMALL = {"epochs": 1, "latent_dim": 2, "encoder_layers": (5,), "decoder_layers": (5,)}
 
@@ -50,3 +51,15 @@ def test_other_shapes_than_those_begun_are_compiled_when_they_come() -> None:
     double.begin(jax.ShapeDtypeStruct((2,), jnp.float32))
     assert double(jnp.ones(3, jnp.float32)).tolist() == [2.0, 2.0, 2.0]
     assert double(jnp.ones(2, jnp.float32)).tolist() == [2.0, 2.0]
+
+
+def test_it_is_known_whether_something_is_still_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, slow = threading.Event(), Ahead(lambda x: x)
+    lowered = SimpleNamespace(compile=go_on.wait, out_info=())
+    monkeypatch.setattr(slow, "_function", SimpleNamespace(lower=lambda: lowered))
+    assert not under_way()
+    slow.begin()
+    assert under_way()
+    go_on.set()
+    slow.wait()
+    assert not under_way()
