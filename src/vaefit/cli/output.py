@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaefit import blockwise, data, imputing, scoring, synthetic
+from vaefit import blockwise, data, imputing, row_blocks, scoring, synthetic
 from vaefit.data import Dataset, Schema, streams
 from vaefit.data.tables import decode as cells_of
 from vaefit.errors import DataError, RunError, SettingsError
@@ -19,6 +19,7 @@ from vaefit.figures.draw import MOST_ROWS
 from vaefit.figures.style import WIDTHS, save
 from vaefit.folder import write_atomically
 from vaefit.probing import Probe
+from vaefit.row_blocks import Blocks
 from vaefit.run import Run
 from vaefit.settle import parse_size
 
@@ -106,9 +107,9 @@ def reading_of(
     }
 
 
-def beyond_memory(fitted: Run, path: str, screen: Any, **reading: Any) -> blockwise.Blocks | None:
+def beyond_memory(fitted: Run, path: str, screen: Any, **reading: Any) -> Blocks | None:
     """The rows, to be read block by block, where they are not to be in memory all at once."""
-    return blockwise.beyond_memory(fitted, path, screen, **reading_of(fitted, **reading))
+    return row_blocks.beyond_memory(fitted, path, screen, **reading_of(fitted, **reading))
 
 
 def read_or_sample(fitted: Run, path: str, screen: Any, **reading: Any) -> Dataset:
@@ -116,16 +117,29 @@ def read_or_sample(fitted: Run, path: str, screen: Any, **reading: Any) -> Datas
     blocks = beyond_memory(fitted, path, screen, **reading)
     if blocks is None:
         return read_for(fitted, path, screen, **reading)
-    found = blockwise.sampled(blocks)
+    found = row_blocks.sampled(blocks)
     screen.close()
     return found
 
 
+def rows_for(fitted: Run, path: str, screen: Any, most: int | None, **reading: Any) -> Dataset | Blocks:
+    """All rows, block by block where they are not to be in memory; or `most` of them, evenly drawn."""
+    blocks = beyond_memory(fitted, path, screen, **reading)
+    if blocks is None:
+        dataset = read_for(fitted, path, screen, **reading)
+        return row_blocks.InMemory(fitted, dataset).sample(most=most)
+    if most is not None:
+        return row_blocks.sampled(blocks, most=most)
+    screen.notice(
+        f"{blocks.n:,} rows are looked at block by block; --rows N takes some of them, evenly drawn"
+    )
+    return blocks
+
+
 def write_blocks(frames: "Iterable[pl.DataFrame]", out: Path, schema: Schema | None = None) -> dict[str, Any]:
     """A table written block by block; it takes its name when it is whole."""
-    written: list[int] = []
-    _write(out, lambda path: written.append(streams.write_blocks(frames, path, schema)))
-    return {"out": str(out), "n": written[0]}
+    rows = _write(out, lambda path: streams.write_blocks(frames, path, schema))
+    return {"out": str(out), "n": rows}
 
 
 def reconstruct_to_npz(fitted: Run, dataset: Dataset, out: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -201,15 +215,13 @@ def write_imputed(
 
 
 def write_imputed_blocks(
-    blocks: blockwise.Blocks, out: Path, options: dict[str, Any], *, intervals: bool
+    blocks: Blocks, out: Path, options: dict[str, Any], *, intervals: bool
 ) -> dict[str, Any]:
-    """The same block by block; several tables one after the other."""
+    """The same block by block, all tables side by side."""
     schema, paths = synthetic.schema_of(blocks.run), numbered(out, max(1, options["multiple"]))
-    written: dict[str, Any] = {}
-    for number, path in enumerate(paths):
-        frames = blockwise.completed(blocks, options, intervals=intervals, table=number)
-        written = write_blocks(frames, path, schema)
-    return {**written, "out": str(out) if len(paths) == 1 else [str(path) for path in paths]}
+    groups = blockwise.completed(blocks, options, intervals=intervals)
+    rows = _write_all(paths, lambda temporary: streams.write_tables(groups, temporary, schema))
+    return {"out": str(out) if len(paths) == 1 else [str(path) for path in paths], "n": rows}
 
 
 def numbered(out: Path, count: int) -> list[Path]:
@@ -259,7 +271,7 @@ def write_latents(fitted: Run, dataset: Dataset, out: Path) -> dict[str, Any]:
     return {"out": str(out), "n": dataset.n, "latent_dim": mean.shape[1]}
 
 
-def write_latent_blocks(blocks: blockwise.Blocks, out: Path) -> dict[str, Any]:
+def write_latent_blocks(blocks: Blocks, out: Path) -> dict[str, Any]:
     """The same as a table, block by block."""
     found = write_blocks(blockwise.latents(blocks), out)
     return {**found, "latent_dim": blocks.run.model.posterior.latent_dim}
@@ -282,16 +294,24 @@ def _write_frame(out: Path, frame: "pl.DataFrame") -> None:
     _write(out, frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet)
 
 
-def _write(out: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file that takes its name only when it is whole."""
-    temporary = out.with_name(f".{os.getpid()}.{out.name}")
+def _write(out: Path, write: Callable[[Path], Any]) -> Any:
+    """Let `write` fill a file that takes its name only when it is whole; returns what `write` does."""
+    return _write_all([out], lambda temporary: write(temporary[0]))
+
+
+def _write_all(outs: Sequence[Path], write: Callable[[list[Path]], Any]) -> Any:
+    """The same of files in one folder, which take their names when all of them are whole."""
+    temporary = [out.with_name(f".{os.getpid()}.{out.name}") for out in outs]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        temporary.replace(out)
+        outs[0].parent.mkdir(parents=True, exist_ok=True)
+        found = write(temporary)
+        for path, out in zip(temporary, outs, strict=True):
+            path.replace(out)
     except OSError as problem:
-        why = problem.strerror or str(problem).replace(temporary.name, out.name)
-        raise RunError(f"cannot write {out}: {why}") from None
+        why = problem.strerror or str(problem).replace(temporary[0].name, outs[0].name)
+        raise RunError(f"cannot write {outs[0]}: {why}") from None
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for path in temporary:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+    return found

@@ -4,7 +4,7 @@ from .order import Window, window_rows, windows
 from .stream import Stream
 from .survey import Moments, Whole
 from .taking import beyond_memory, take
-from .write import write_blocks
+from .write import write_blocks, write_tables
 
 __all__ = [
     "Moments",
@@ -16,4 +16,5 @@ __all__ = [
     "window_rows",
     "windows",
     "write_blocks",
+    "write_tables",
 ]
