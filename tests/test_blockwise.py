@@ -1,5 +1,6 @@
 """What a run makes of rows beyond memory, block by block, is what it makes of all of them at once."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from vaefit import evaluate, fit, load, row_blocks
+from vaefit import evaluate, fit, generate, load, row_blocks
 from vaefit.cli.main import run as command
-from vaefit.data.streams import parquet, stream
+from vaefit.data.streams import parquet, stream, taking
 from vaefit.data.streams.parquet import ParquetStream
 from vaefit.display import Silent
 from vaefit.scoring import score
@@ -89,6 +90,34 @@ def test_evaluate_looks_at_all_rows_beyond_memory_or_at_as_many_as_it_is_told(nu
     assert command([*asked, "--rows", "50"]) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("50 rows, K = 5") and "50 of 700 rows were looked at" in shown.err
+
+
+def test_arrays_and_pictures_of_rows_beyond_memory(
+    numbers, tmp_path: Path, monkeypatch, capsys, small_blocks
+):
+    run, rows = load(numbers[0]), np.load(numbers[1])
+    given = [str(path) for path in numbers]
+    out = tmp_path / "means.npy"
+    assert command(["reconstruct", *given, "--samples", "2", "--out", str(out), "--json"]) == 0
+    said, means = json.loads(capsys.readouterr().out), np.load(out)
+    assert said["mse"] == pytest.approx(
+        (((means - rows) / run.transform.inverse_scale(np.ones(3))) ** 2).mean()
+    )
+    np.testing.assert_allclose(means[:200], run.reconstruct(rows[:200], samples=2).mean, atol=1e-6)
+    picture = ["--row", "650", "--row", "3", "--out", str(tmp_path / "x.png"), "--json"]
+    assert command(["reconstruct", *given, *picture]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == [650, 3]
+    assert command(["figure", given[0], "reconstructions", given[1], *picture]) == 0
+    monkeypatch.setattr(generate, "BATCH_NUMBERS", 3)
+    for ending in ("npy", "npz"):
+        assert command(["sample", given[0], "-n", "600", "--out", str(tmp_path / f"new.{ending}")]) == 0
+    new = np.load(tmp_path / "new.npy")
+    assert new.shape == (600, 3) and len(np.unique(new, axis=0)) == 600 and (new == run.sample(600)).all()
+    assert (np.load(tmp_path / "new.npz")["samples"] == new).all()
+    monkeypatch.setattr(taking, "SHARE", 0.0)
+    capsys.readouterr()
+    assert command(["encode", *given, "--out", str(tmp_path / "z.npz")]) == 2
+    assert "700 rows do not fit in memory, and a .npz is written at once" in capsys.readouterr().err
 
 
 def test_cells_are_imputed_block_by_block_and_the_others_stay(tmp_path: Path, small_blocks, monkeypatch):

@@ -1,6 +1,6 @@
 """The rows a run is asked about: all in one block where they fit in memory, else block by block."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,10 @@ class InMemory:
         """All rows."""
         yield Block(self.dataset, 0, seed)
 
+    def take(self, indices: Sequence[int]) -> Dataset:
+        """Rows by their numbers."""
+        return self.dataset.take(indices)
+
     def sample(self, seed: int = 0, most: int | None = None) -> Dataset:
         """All rows, or `most` of them, evenly drawn."""
         if most is None or most >= self.n:
@@ -82,6 +86,14 @@ class Blocks:
             yield Block(self.run.dataset(rows), start, seed_of(seed, number))
         self.display.working(what, self.n, self.n)
 
+    def take(self, indices: Sequence[int]) -> Dataset:
+        """Rows by their numbers.
+
+        Raises:
+            DataError: they do not suit the run.
+        """
+        return self.run.dataset(self.stream.take(indices))
+
     def sample(self, seed: int = 0, most: int | None = None) -> Dataset:
         """Rows evenly drawn from all of them (all of them, where they are few); one pass.
 
@@ -96,12 +108,14 @@ class Blocks:
 
 
 def rows_of(run: Run, rows: object) -> InMemory | Blocks:
-    """Rows as a run takes them, given as an array, a frame, a path, a data set or blocks.
+    """Rows as a run takes them, given as an array, a frame, a path, a data set, or rows for some run.
 
     Raises:
         DataError: they are of another size or scale than those fitted.
     """
-    return replace(rows, run=run) if isinstance(rows, Blocks) else InMemory(run, run.dataset(rows))
+    if isinstance(rows, Blocks):
+        return replace(rows, run=run)
+    return InMemory(run, run.dataset(rows.dataset if isinstance(rows, InMemory) else rows))
 
 
 def beyond_memory(run: Run, path: str | Path, display: Display, **how: Any) -> Blocks | None:

@@ -44,7 +44,7 @@ def compare(
         raise SettingsError(f"expected at least two runs to compare, found {len(folders)} (DATA comes last)")
     if most is not None and rows is None:
         raise SettingsError("--rows is for rows of DATA, found no DATA; give it after the runs")
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs
 
     screen = display.choose(quiet)
     start(device, threads, screen)
@@ -53,7 +53,7 @@ def compare(
 
     loaded = [load(folder) for folder in folders]
     try:
-        dataset = None if rows is None else output.rows_for(loaded[0], rows, screen, most, **reading)
+        dataset = None if rows is None else inputs.rows_for(loaded[0], rows, screen, most, **reading)
         found = comparing.compare(loaded, dataset, samples=samples, seed=seed, display=screen)
     finally:
         screen.close()

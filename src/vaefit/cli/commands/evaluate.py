@@ -49,7 +49,7 @@ def evaluate(
     of `vaefit fit --seeds` gives mean and standard error over seeds. DATA beyond memory are looked at block
     by block; what takes rows together, as use of the latents, is of some of them, and says of how many.
     """
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs
 
     screen = display.choose(quiet)
     start(device, threads, screen)
@@ -60,7 +60,7 @@ def evaluate(
     try:
         for folder in runs_in(run):
             fitted = load(folder)
-            dataset = output.rows_for(fitted, rows, screen, most, **reading)
+            dataset = inputs.rows_for(fitted, rows, screen, most, **reading)
             found[folder.name] = evaluating.evaluate(
                 fitted, dataset, samples=samples, seed=seed, ais=ais, with_baselines=baselines, display=screen
             )
