@@ -1,6 +1,7 @@
 """What a run makes of rows beyond memory, block by block, is what it makes of all of them at once."""
 
 import json
+import resource
 from collections import Counter
 from pathlib import Path
 
@@ -152,14 +153,15 @@ def test_cells_are_imputed_block_by_block_and_the_others_stay(tmp_path: Path, sm
     assert pl.read_csv(tmp_path / "drawn-3.csv")["x"].equals(drawn[2]["x"])
 
 
-def test_a_disk_that_is_full_leaves_no_half_file(numbers, tmp_path: Path, monkeypatch, capsys, small_blocks):
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_write_that_fails_leaves_no_half_file(numbers, tmp_path: Path, capsys, small_blocks, ending: str):
     run, rows = numbers
-
-    def full(self, path):
-        Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
-    out = tmp_path / "z.parquet"
-    assert command(["encode", str(run), str(rows), "--out", str(out), "--quiet"]) == 2
-    assert "No space left on device" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    out, most = tmp_path / f"z.{ending}", resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As a disk that is full: the system itself refuses to write more.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most[1]))
+    try:
+        assert command(["encode", str(run), str(rows), "--out", str(out), "--quiet"]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    said = capsys.readouterr().err
+    assert said == f"vaefit: cannot write {out}: File too large\n" and not list(tmp_path.iterdir())

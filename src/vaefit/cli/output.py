@@ -13,7 +13,7 @@ from jaxtyping import Float
 from vaefit import blockwise, data, imputing, scoring, synthetic
 from vaefit.data import Dataset, Schema, streams
 from vaefit.data.tables import decode as cells_of
-from vaefit.errors import RunError, SettingsError
+from vaefit.errors import DataError, RunError, SettingsError
 from vaefit.evaluation import Tally
 from vaefit.figures import PICTURES, cells, learning_curves, reconstructions, samples
 from vaefit.figures.style import WIDTHS, save
@@ -232,7 +232,7 @@ def _write_npz(out: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _write_frame(out: Path, frame: "pl.DataFrame") -> None:
-    _write(out, frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet)
+    _write(out, lambda path: data.write_table(frame, path))
 
 
 def _write(out: Path, write: Callable[[Path], Any]) -> Any:
@@ -251,6 +251,8 @@ def _write_all(outs: Sequence[Path], write: Callable[[list[Path]], Any]) -> Any:
     except OSError as problem:
         why = problem.strerror or str(problem).replace(temporary[0].name, outs[0].name)
         raise RunError(f"cannot write {outs[0]}: {why}") from None
+    except DataError as problem:
+        raise type(problem)(str(problem).replace(temporary[0].name, outs[0].name)) from problem
     finally:
         for path in temporary:
             with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DataError
 from ..names import one_line
 from ..tables import Column, Schema
-from ..tables.files import typed
+from ..tables.files import system_errors, typed
 from ..tables.numbers import to_numbers
 
 if TYPE_CHECKING:
@@ -48,12 +48,13 @@ def write_tables(
 
     source = register_io_source(blocks, schema=_marked(first, 0, len(paths)).schema)
     target = paths[0] if len(paths) == 1 else _each(paths, source.collect_schema().names()[-1])
-    if suffix == ".parquet":
-        source.sink_parquet(target)
-    elif suffix == ".arrow":
-        source.sink_ipc(target)
-    else:
-        source.sink_csv(target, separator="\t" if suffix == ".tsv" else ",")
+    with system_errors():
+        if suffix == ".parquet":
+            source.sink_parquet(target)
+        elif suffix == ".arrow":
+            source.sink_ipc(target)
+        else:
+            source.sink_csv(target, separator="\t" if suffix == ".tsv" else ",")
     return rows
 
 
