@@ -70,7 +70,7 @@ def test_numbers_of_blocks_are_those_of_all_rows_at_once(numbers, monkeypatch, s
     # What takes rows together is of a sample.
     for name in ("SAMPLE_CELLS", "FEWEST_ROWS"):
         monkeypatch.setattr(f"vaefit.data.streams.survey.{name}", 100)
-    blocks = row_blocks.beyond_memory(run, rows, Silent())
+    blocks = row_blocks.blocks_of(run, rows, Silent())
     assert blocks is not None and len(list(blocks.read())) == 4
     found = evaluate(run, blocks, samples=20, train=there).to_dict()
     assert (found["n"], found["latents"]["rows"], found["sample_quality"]["pca"]["rows"]) == (700, 100, 100)

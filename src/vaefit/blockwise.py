@@ -8,7 +8,7 @@ import numpy as np
 from vaefit import data
 from vaefit.data import Dataset, Schema
 from vaefit.data.tables import decode
-from vaefit.display import Display
+from vaefit.display import Display, Notices
 from vaefit.imputing import Imputation, impute
 from vaefit.row_blocks import Blocks
 from vaefit.run import Run
@@ -27,7 +27,7 @@ def latents(blocks: Blocks) -> "Iterator[pl.DataFrame]":
 
 def scores(blocks: Blocks, *, draws: int, explain: bool, seed: int) -> "Iterator[pl.DataFrame]":
     """The score of every row; see `vaefit.scoring.score`."""
-    scorer = Scorer(blocks.run, draws=draws, explain=explain, seed=seed)
+    scorer = Scorer(blocks.run, draws=draws, explain=explain, seed=seed, display=Notices(blocks.display))
     for block in blocks.read(seed):
         yield scores_frame(block.rows, scorer(block.rows, block.seed), block.first)
 

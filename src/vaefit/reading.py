@@ -28,7 +28,7 @@ def read_and_split(
     Raises:
         DataError: the data cannot be read or split.
     """
-    stream = beyond_memory(rows, settings, schema)
+    stream = stream_of(rows, settings, schema)
     if stream is not None:
         return _streamed(stream, settings, display)
     dataset = read(rows, settings, display, schema)
@@ -68,7 +68,7 @@ def _how(settings: Settings, schema: Schema | None) -> dict[str, Any]:
     }
 
 
-def beyond_memory(rows: object, settings: Settings, schema: Schema | None = None) -> Stream | None:
+def stream_of(rows: object, settings: Settings, schema: Schema | None = None) -> Stream | None:
     """Rows that are to be read block by block: as the settings say, or where they do not fit in memory.
 
     Raises:
@@ -87,7 +87,7 @@ def beyond_memory(rows: object, settings: Settings, schema: Schema | None = None
         raise SettingsError(
             f"stream is for .npy without missing cells, .parquet, and images, found {what}; leave it out"
         )
-    wanted = stream is not None and (settings.stream or streams.beyond_memory(stream))
+    wanted = stream is not None and (settings.stream or streams.exceeds_memory(stream))
     return stream if wanted else None
 
 

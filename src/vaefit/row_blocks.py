@@ -118,7 +118,7 @@ def rows_of(run: Run, rows: object) -> InMemory | Blocks:
     return InMemory(run, run.dataset(rows.dataset if isinstance(rows, InMemory) else rows))
 
 
-def beyond_memory(run: Run, path: str | Path, display: Display, **how: Any) -> Blocks | None:
+def blocks_of(run: Run, path: str | Path, display: Display, **how: Any) -> Blocks | None:
     """The rows of a path where they are not to be in memory all at once; `how` is that of `data.read`.
 
     That is where the run's own were not, or where there are too many.
@@ -127,9 +127,10 @@ def beyond_memory(run: Run, path: str | Path, display: Display, **how: Any) -> B
         DataError: they cannot be read.
     """
     stream = data.open_stream(path, **how)
-    if stream is None or not (run.settings.stream or streams.beyond_memory(stream)):
+    if stream is None or not (run.settings.stream or streams.exceeds_memory(stream)):
         return None
     stream = stream.prepared(display.reading)
+    stream.be_like(getattr(run.transform, "levels", None))
     return Blocks(run, stream, display) if stream.ready else None
 
 

@@ -77,14 +77,14 @@ def reading_of(
     }
 
 
-def beyond_memory(fitted: Run, path: str, screen: Any, **reading: Any) -> Blocks | None:
+def blocks_for(fitted: Run, path: str, screen: Any, **reading: Any) -> Blocks | None:
     """The rows, to be read block by block, where they are not to be in memory all at once."""
-    return row_blocks.beyond_memory(fitted, path, screen, **reading_of(fitted, **reading))
+    return row_blocks.blocks_of(fitted, path, screen, **reading_of(fitted, **reading))
 
 
 def read_or_sample(fitted: Run, path: str, screen: Any, **reading: Any) -> Dataset:
     """The rows; where they are not to be in memory all at once, some of them, evenly drawn."""
-    blocks = beyond_memory(fitted, path, screen, **reading)
+    blocks = blocks_for(fitted, path, screen, **reading)
     if blocks is None:
         return read_for(fitted, path, screen, **reading)
     found = row_blocks.sampled(blocks)
@@ -105,7 +105,7 @@ def rows_for(fitted: Run, path: str, screen: Any, most: int | None, **reading: A
 
 def held(fitted: Run, path: str, screen: Any, **reading: Any) -> InMemory | Blocks:
     """All rows, block by block where they are not to be in memory all at once."""
-    blocks = beyond_memory(fitted, path, screen, **reading)
+    blocks = blocks_for(fitted, path, screen, **reading)
     return InMemory(fitted, read_for(fitted, path, screen, **reading)) if blocks is None else blocks
 
 
@@ -153,7 +153,7 @@ def read_whole(fitted: Run, path: str, screen: Any, what: str, **reading: Any) -
     """
     how = {name: value for name, value in reading.items() if name != "labels"}
     stream = data.open_stream(path, **reading_of(fitted, **how))
-    if stream is not None and streams.beyond_memory(stream):
+    if stream is not None and streams.exceeds_memory(stream):
         raise DataError(
             f"{path}: {stream.n:,} rows do not fit in memory, and {what}; --limit N takes the first"
         )

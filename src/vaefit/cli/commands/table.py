@@ -46,7 +46,7 @@ def impute(
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
     options = {"multiple": multiple, "draws": samples, "level": level, "seed": seed, "display": screen}
-    blocks = inputs.beyond_memory(fitted, rows, screen, impute_missing=True, **reading)
+    blocks = inputs.blocks_for(fitted, rows, screen, impute_missing=True, **reading)
     if blocks is None:
         dataset = inputs.read_for(fitted, rows, screen, impute_missing=True, **reading)
         found = output.write_imputed(fitted, dataset, out, options, intervals=intervals)
@@ -90,7 +90,7 @@ def score(
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
     options: dict[str, Any] = {"draws": samples, "explain": explain, "seed": seed}
-    blocks = inputs.beyond_memory(fitted, rows, screen, **reading)
+    blocks = inputs.blocks_for(fitted, rows, screen, **reading)
     if blocks is None:
         dataset = inputs.read_for(fitted, rows, screen, **reading)
         scores = scored(fitted, dataset, **options, display=screen)

@@ -143,7 +143,7 @@ def encode(
     kind = output.check_suffix(out, (".parquet", ".csv", ".npz"))
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    blocks = inputs.beyond_memory(fitted, rows, screen, **reading) if kind != ".npz" else None
+    blocks = inputs.blocks_for(fitted, rows, screen, **reading) if kind != ".npz" else None
     if blocks is None:
         why = "a .npz is written at once; let --out end in .parquet or .csv"
         dataset = inputs.read_whole(fitted, rows, screen, why, **reading)

@@ -3,7 +3,7 @@
 from .order import Window, window_rows, windows
 from .stream import Stream, stacked
 from .survey import Moments, Whole
-from .taking import beyond_memory, take
+from .taking import exceeds_memory, take
 from .write import write_blocks, write_tables
 from .write_array import write_array
 
@@ -12,7 +12,7 @@ __all__ = [
     "Stream",
     "Whole",
     "Window",
-    "beyond_memory",
+    "exceeds_memory",
     "stacked",
     "take",
     "window_rows",

@@ -64,6 +64,10 @@ class Stream(ABC):
         """
         return self.rows(start, stop).values
 
+    def be_like(self, levels: int | None) -> None:  # noqa: ARG002
+        """Read numbers as those that were fitted, pixels of so many levels (None: none)."""
+        return
+
     def take(self, indices: Sequence[int]) -> Dataset:
         """The rows of these numbers, in that order; of a table without its own cells.
 
@@ -71,9 +75,9 @@ class Stream(ABC):
         """
         return stacked([self.rows(index, index + 1) for index in indices])
 
-    def blocks(self, most: int = 0) -> Iterator[tuple[int, int]]:
-        """Where blocks of whole pages begin and end, from the first row to the last (of `most` rows)."""
-        step = self.page * max(1, (most or BLOCK_CELLS // self.dim) // self.page)
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Where blocks of whole pages begin and end, from the first row to the last."""
+        step = self.page * max(1, BLOCK_CELLS // self.dim // self.page)
         for start in range(0, self.n, step):
             yield start, min(start + step, self.n)
 

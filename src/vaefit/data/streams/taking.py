@@ -18,7 +18,7 @@ SHARE = 0.5
 HELD_OUT_CELLS = 1 << 20
 
 
-def beyond_memory(stream: Stream) -> bool:
+def exceeds_memory(stream: Stream) -> bool:
     """Whether its rows had better not be in memory all at once."""
     return stream.bytes_in_memory > SHARE * available()
 

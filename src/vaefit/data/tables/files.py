@@ -126,7 +126,7 @@ def write_table(frame: pl.DataFrame, path: str | Path, schema: Schema | None = N
 
 @contextmanager
 def system_errors() -> Iterator[None]:
-    """Let polars say what the system said when a file was written: that the disk is full, the file too large."""
+    """Let polars say what the system said while a file was written: the disk is full, the file too large."""
     import polars as pl
 
     try:
