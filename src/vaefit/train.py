@@ -31,7 +31,7 @@ from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
 from vaefit.program import Program, State, Sums, compiled
 from vaefit.progress import Progress
-from vaefit.streaming import Part, Resident, Rows, Streamed
+from vaefit.streaming import Part, Resident, Rows, Streamed, TooLittleMemory
 from vaefit.visits import TrainingVisit
 
 # How long Python stays away: long enough to cost nothing, short enough for a lively progress bar.
@@ -180,8 +180,9 @@ class Trainer:
                 return self._go_through_epoch(watcher)
             except (MemoryError, RuntimeError) as problem:
                 asked = out_of_memory(problem)
-                # Of several processes the others would go on with windows of another size.
-                if asked is None or self.stream is None or processes.count() > 1 or not self.stream.halve():
+                # Amid a step the other processes know nothing of it, and would go on with larger windows.
+                in_step = processes.count() == 1 or isinstance(problem, TooLittleMemory)
+                if asked is None or self.stream is None or not in_step or not self.stream.halve():
                     raise
             self.progress.halvings += 1
             watcher.on_trouble(
