@@ -30,7 +30,7 @@ from vaefit.model import VAE
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
-from vaefit.program import Program, State, compiled
+from vaefit.program import Program, compiled
 from vaefit.progress import Progress
 from vaefit.streaming import Part, Resident, Rows, Streamed, TooLittleMemory
 from vaefit.visits import TrainingVisit
@@ -341,9 +341,8 @@ class Trainer:
         """Take the best weights up again, with a smaller learning rate."""
         self.progress.rate_scale *= RECOVERY_FACTOR
         params = jax.tree.map(jnp.asarray, self.best)
-        self.state = self._copied(
-            State(params, self.optimizer.init(params), *self.state[2:-1], jnp.zeros((), jnp.int32))
-        )
+        anew = {"optimizer": self.optimizer.init(params), "failing": jnp.zeros((), jnp.int32)}
+        self.state = self._copied(self.state._replace(params=params, **anew))
 
     def _remembered_epoch(self) -> int:
         return self.progress.best_epoch if self.validation is not None else self.progress.epoch
