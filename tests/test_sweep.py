@@ -79,6 +79,18 @@ def test_every_model_is_what_fit_alone_gives(
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=member.name)
 
 
+def test_models_of_rows_beyond_memory_are_trained_one_after_the_other(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", rows())
+    how = {**SMALL, "epochs": 2, "stream": True}
+    found = sweep(tmp_path / "x.npy", over={"latent_dim": [1, 2]}, out=tmp_path / "sweep", **how)
+    by_fit = fit(tmp_path / "x.npy", latent_dim=2, **how)
+    one = found.run("latent_dim=2,seed=0")
+    same_history("latent_dim=2", one.history, by_fit.history)
+    for mine, expected in zip(_weights(one.model), _weights(by_fit.model), strict=True):
+        np.testing.assert_array_equal(mine, expected)
+    assert (tmp_path / "sweep/best").exists() and len(found.table()) == 2
+
+
 def _weights(model: Any) -> list[np.ndarray]:
     import equinox as eqx
     import jax

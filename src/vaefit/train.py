@@ -30,9 +30,9 @@ from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
 from vaefit.plan import Parts, Plan
-from vaefit.program import State, compiled
+from vaefit.program import compiled
 from vaefit.progress import Progress
-from vaefit.streaming import Part, Resident, Rows, Streamed
+from vaefit.streaming import Part, Resident, Rows, Streamed, TooLittleMemory
 
 # How long Python stays away: long enough to cost nothing, short enough for a lively progress bar.
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -88,8 +88,8 @@ class Trainer:
         self.order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
         self._parts = Parts(self.objective, self.penalties, self.optimizer, self.schedule, self.plan)
         self.program = self._parts.program(self._static, self.n)
-        self._first, self._chunk, self._order_of = compiled(self.program)
-        self.state = self._first(params)
+        first, self._chunk, self._order_of = compiled(self.program)
+        self.state = first(params)
         self._batch_size, self.steps_per_epoch = self.program.batch_size, self.program.steps_per_epoch
         self._seconds_per_step = 0.0
         self._log_jacobian = self._mean_log_jacobian()
@@ -144,8 +144,9 @@ class Trainer:
                 return self._go_through_epoch(watcher)
             except (MemoryError, RuntimeError) as problem:
                 asked = out_of_memory(problem)
-                # Of several processes the others would go on with windows of another size.
-                if asked is None or self.stream is None or processes.count() > 1 or not self.stream.halve():
+                # Amid a step the other processes know nothing of it, and would go on with larger windows.
+                in_step = processes.count() == 1 or isinstance(problem, TooLittleMemory)
+                if asked is None or self.stream is None or not in_step or not self.stream.halve():
                     raise
             self.progress.halvings += 1
             watcher.on_trouble(
@@ -301,9 +302,9 @@ class Trainer:
     def _go_back(self) -> None:
         """Take the best weights up again, with a smaller learning rate."""
         self.progress.rate_scale *= RECOVERY_FACTOR
-        now = self.state
-        first: State = self._first(jax.tree.map(jnp.asarray, self.best))
-        self.state = self._copied(first._replace(step=now.step, sums=now.sums, skipped=now.skipped))
+        params = jax.tree.map(jnp.asarray, self.best)
+        anew = {"optimizer": self.optimizer.init(params), "failing": jnp.zeros((), jnp.int32)}
+        self.state = self._copied(self.state._replace(params=params, **anew))
 
     def _remembered_epoch(self) -> int:
         return self.progress.best_epoch if self.validation is not None else self.progress.epoch

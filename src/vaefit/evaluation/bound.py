@@ -74,13 +74,20 @@ class Evaluator:
         rate, distortion, tighter = (float(mean) for mean in means)
         return Bound(-rate - distortion, rate, distortion, tighter)
 
-    def rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 2"]:
-        """Rate and distortion of each row, nats; of a model, or of its arrays alone."""
-        return self._rows(model, x)[:, :2]
+    def rows(
+        self, model: PyTree, x: Float[np.ndarray, "rows variables"], first: int = 0
+    ) -> Float[np.ndarray, "rows 2"]:
+        """Rate and distortion of each row, nats; of a model, or of its arrays alone.
 
-    def _rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 3"]:
+        `first` is the number of the first row, where these are some of many.
+        """
+        return self._rows(model, x, first)[:, :2]
+
+    def _rows(
+        self, model: PyTree, x: Float[np.ndarray, "rows variables"], first: int = 0
+    ) -> Float[np.ndarray, "rows 3"]:
         params, found = eqx.filter(model, eqx.is_inexact_array), []
-        for number, (rows, (block,)) in enumerate(blocks(x)):
+        for number, (rows, (block,)) in enumerate(blocks(x), first // BLOCK):
             seen = self.seen(np.asarray(block))
             key = jax.random.fold_in(self.key, number)
             terms = self._block(params, devices.copied(self._mesh, seen), key)
