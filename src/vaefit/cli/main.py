@@ -43,7 +43,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return code if problem.shared else processes.leave(code)
     except TyperException as problem:
         return _say(f"{_one_line(problem)} (see --help)", 2)
-    except (MemoryError, RuntimeError) as problem:
+    except (MemoryError, RuntimeError, ValueError) as problem:
+        if processes.is_loss(problem):
+            return processes.leave(
+                _say(f"{_who()}another process was lost; what was saved is whole; start all again", 2)
+            )
         asked = out_of_memory(problem)
         if asked is None:
             raise
