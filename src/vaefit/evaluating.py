@@ -55,8 +55,9 @@ def evaluate(
 ) -> Evaluation:
     """Every number on every row, exactly once; see `vaefit evaluate --help`.
 
-    Of `Blocks` of rows beyond memory, too: likelihoods and errors are means over all rows; what takes rows
-    together (use of the latents, sample quality) is of some of them, evenly drawn, and says of how many.
+    Rows of a path beyond memory are looked at block by block: likelihoods and errors are means over all rows;
+    what takes rows together (use of the latents, sample quality) is of some of them, evenly drawn, and says
+    of how many.
 
     `samples` is K, the draws of the importance-sampled log-likelihood. Baselines are fitted to `train`, or to
     the run's own training rows, read again (`with_baselines` may name those that are wanted).
@@ -81,7 +82,7 @@ def evaluate(
             f"no log-likelihood and no bits/dim: {why}; the ELBO is that of likelihood "
             f"{run.settings.likelihood}, with {draws_of_bound(run)} draws a row"
         )
-    held = rows_of(run, rows)
+    held = rows_of(run, rows, display)
     # What takes all rows at once, or only some of them, looks at these.
     some = held.sample()
     seen = Seen.of(run, some, seed)
