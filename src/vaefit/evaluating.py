@@ -134,8 +134,8 @@ def _fitted(
         return {}
     if fitted_to.n < fitted_to.total:
         notices.append(
-            f"baselines are fitted to {fitted_to.n:,} of {fitted_to.total:,} training rows, evenly drawn, the "
-            "model to all of them"
+            f"baselines are fitted to {fitted_to.n:,} of {fitted_to.total:,} training rows, evenly drawn; "
+            "the model to all of them"
         )
     return beside.fitted(run, fitted_to, seed, display, notices, None if wanted is True else wanted)
 
