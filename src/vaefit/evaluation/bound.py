@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, PyTree
 
 from vaefit import devices
+from vaefit.ahead import Ahead
 from vaefit.data import Visit
 from vaefit.evaluation.blocks import BLOCK, blocks
 from vaefit.evaluation.visit import visited
@@ -107,8 +108,14 @@ class Evaluator:
         return self._log_jacobian(seen)[:, None] * np.array([0.0, -1.0, 1.0])
 
 
+def begin_compiling(static: PyTree, params: PyTree, samples: int, variables: int) -> None:
+    """Compile in the background what an `Evaluator` needs, on one device, of a model of these shapes."""
+    x = jax.ShapeDtypeStruct((BLOCK, variables), jnp.float32)
+    _compiled(static, samples, None).begin(params, x, jax.eval_shape(lambda: jax.random.key(0)))
+
+
 @lru_cache(maxsize=64)
-def _compiled(static: PyTree, samples: int, mesh: Mesh | None) -> Callable[..., Float[Array, "rows 3"]]:
+def _compiled(static: PyTree, samples: int, mesh: Mesh | None) -> Ahead:
     """Rate, distortion and importance-weighted bound of a block; one program for all models of a make."""
 
     def terms_of_block(
@@ -118,7 +125,7 @@ def _compiled(static: PyTree, samples: int, mesh: Mesh | None) -> Callable[..., 
         with devices.spreading(mesh):
             return block_terms(eqx.combine(params, static), x, key, samples)
 
-    return jax.jit(terms_of_block, out_shardings=devices.everywhere(mesh))
+    return Ahead(terms_of_block, out_shardings=devices.everywhere(mesh))
 
 
 def block_terms(
