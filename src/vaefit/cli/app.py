@@ -1,6 +1,9 @@
 """The command line's root, and the arguments and steps that commands share."""
 
+import contextlib
+import gc
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
 from typing import Annotated, Any
@@ -41,6 +44,17 @@ def _root(
     if version:
         typer.echo(f"vaefit {__version__}")
         raise typer.Exit
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """While libraries are imported: what they make stays, so there is nothing to collect, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def start(device: str | None, threads: int | None, screen: Any, place: Place | None = None) -> None:

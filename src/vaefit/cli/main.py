@@ -25,7 +25,14 @@ _EXPECTED = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exits with 0, 2 for a person's mistake, 130 when interrupted."""
-    sys.exit(run(arguments))
+    code = run(arguments)
+    ahead = sys.modules.get("vaefit.ahead")
+    if ahead is not None and ahead.under_way():
+        # Stopped, or refused, while programs are compiled that nobody will call.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
