@@ -61,11 +61,11 @@ def alone() -> dict[str, Any]:
     return {name: fit(rows(), **{**OWN_WAYS, **own}) for name, own in MODELS.items()}
 
 
-@pytest.mark.parametrize("in_turn", [True, False], ids=["in turn", "side by side"])
+@pytest.mark.parametrize("better_alone", [True, False], ids=["a processor each", "mapped over"])
 def test_every_model_is_what_fit_alone_gives(
-    alone: dict[str, Any], in_turn: bool, monkeypatch: pytest.MonkeyPatch
+    alone: dict[str, Any], better_alone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(traced, "takes_turns", lambda: in_turn)
+    monkeypatch.setattr(traced, "better_alone", lambda: better_alone)
     members, _ = prepare_all(rows(), "default", OWN_WAYS, MODELS, Silent())
     assert len(groups(members, 64)) == 1
     train(members, Silent(), Stop(), None)

@@ -52,6 +52,11 @@ def computes_on_cpu() -> bool:
     return (jax.default_backend() if device is None else getattr(device, "platform", device)) == "cpu"
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def out_of_memory(problem: BaseException) -> str | None:
     """What was asked for where a device or Python had too little memory; None for any other problem.
 
