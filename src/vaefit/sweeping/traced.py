@@ -179,9 +179,9 @@ def latents_are_separable(model: VAE) -> bool:
 
 @lru_cache(maxsize=16)
 def compiled(shared: Shared) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-    """A chunk of steps and the terms of validation rows, of one model or mapped over all, and an order of rows.
+    """A chunk of steps, an epoch's order of rows, and the terms of validation rows.
 
-    In the order chunk, order, terms.
+    The first and the last are of one model, or mapped over all.
     """
     chunk, terms = shared.chunk, shared.terms
     if not shared.alone:
