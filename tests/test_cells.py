@@ -265,7 +265,7 @@ class Watching:
         self.records.append(record)
 
 
-def linear_columns() -> VAE:
+def linear_columns(sd: float = SD) -> VAE:
     """The model of `linear_gaussian` with typed cells, all real and Gaussian; its encoder is the prior."""
     settings = Settings.of(
         likelihood="columns",
@@ -276,7 +276,7 @@ def linear_columns() -> VAE:
         linear_path=False,
     )
     model = build_model(settings, DIM, jax.random.key(0), (Variable("real"),) * DIM)
-    raw = unconstrained_sd(model)
+    raw = unconstrained_sd(model, sd)
     where = lambda m: (  # noqa: E731
         m.encoder.network.weights[0],
         m.encoder.network.biases[0],
@@ -290,29 +290,31 @@ def linear_columns() -> VAE:
     return eqx.tree_at(where, model, tuple(jnp.asarray(part, jnp.float32) for part in new))
 
 
-def unconstrained_sd(model: VAE) -> float:
-    """The decoder output whose sd is SD, by bisection."""
+def unconstrained_sd(model: VAE, sd: float) -> float:
+    """The decoder output with this sd, by bisection."""
     low, high, raw = -20.0, 20.0, 0.0
     for _ in range(60):
         raw = (low + high) / 2
         o = jnp.concatenate([jnp.zeros(DIM), jnp.full(model.likelihood.width - DIM, raw)])
-        wider = float(np.asarray(model.likelihood(o).variance)[0]) > SD**2
+        wider = float(np.asarray(model.likelihood(o).variance)[0]) > sd**2
         low, high = (low, raw) if wider else (raw, high)
     return raw
 
 
-def test_completions_are_draws_of_the_exact_conditional() -> None:
-    model, draws = linear_columns(), 2000
+# The smaller one is too far from q for draws of q alone.
+@pytest.mark.parametrize("noise", [SD, SD / 4])
+def test_completions_are_draws_of_the_exact_conditional(noise: float) -> None:
+    model, draws = linear_columns(noise), 2000
     q = model.encode(jnp.zeros(DIM))
     np.testing.assert_allclose(q.mean, 0.0, atol=1e-6)
     rng = np.random.default_rng(3)
-    full = (rng.normal(size=(3, 2)) @ WEIGHT + MEAN + SD * rng.normal(size=(3, DIM))).astype(np.float32)
+    full = (rng.normal(size=(3, 2)) @ WEIGHT + MEAN + noise * rng.normal(size=(3, DIM))).astype(np.float32)
     hidden = [[0, 2, 5], [1], list(range(DIM))]
     x = full.copy()
     for row, at in zip(x, hidden, strict=True):
         row[at] = np.nan
-    covariance = WEIGHT.T @ WEIGHT + SD**2 * np.eye(DIM)
-    ((_, found),) = completions(model, x, draws=draws, proposals=1000)
+    covariance = WEIGHT.T @ WEIGHT + noise**2 * np.eye(DIM)
+    ((_, found),) = completions(model, x, draws=draws)
     for row, at in enumerate(hidden):
         seen = [i for i in range(DIM) if i not in at]
         np.testing.assert_array_equal(

@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from vaefit import fitting
 from vaefit.display import Display, Silent
 from vaefit.evaluation import BLOCK
+from vaefit.fitting import check_out
+from vaefit.preparing import prepare
 from vaefit.run import Run
 from vaefit.train import Trainer
 
@@ -48,8 +49,8 @@ def plan(
     """
     display = display or Silent()
     if out is not None:
-        fitting.check_out(Path(out).expanduser(), rows, force)
-    prepared = fitting.prepare(rows, recipe=recipe, init_from=init_from, display=display, **settings)
+        check_out(Path(out).expanduser(), rows, force)
+    prepared = prepare(rows, recipe=recipe, init_from=init_from, display=display, **settings)
     fitted, trainer = prepared.fitted, prepared.trainer
     # `State` is overwritten by the compiled steps, so it is measured first.
     memory = _memory(trainer)

@@ -3,33 +3,28 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from vaefit import backend, by_ppca, data, doctor, initialise, processes, readme, recipes, run
-from vaefit.assemble import build_trainer, builder
-from vaefit.data import Dataset, Transform, Variable
+from vaefit import backend, data, doctor, processes, run
+from vaefit.assemble import build_trainer
+from vaefit.data import Dataset
 from vaefit.display import Display, Silent
-from vaefit.errors import Interrupted, RunError, SettingsError
-from vaefit.evaluation import Reference, reference_of, visited
-from vaefit.folder import README, REPORT, check_free, write_atomically
+from vaefit.errors import RunError, SettingsError
+from vaefit.finishing import finish, run_reference, write_report
+from vaefit.folder import check_free
 from vaefit.journal import Journal, likeness
-from vaefit.model import VAE
-from vaefit.networks import shown_numbers
-from vaefit.reading import read_and_split, split_weights
+from vaefit.preparing import Split, forward, prepare, prepared_from
+from vaefit.reading import read_and_split
 from vaefit.run import Run
-from vaefit.settings import Settings
-from vaefit.settle import Settled, check_support, parse_share, settle
+from vaefit.settle import Settled, check_support
 from vaefit.tensorboard import FOLDER as BOARD
 from vaefit.tensorboard import Board, clear
-from vaefit.train import Trainer, final_bounds
+from vaefit.train import Trainer
 
 
 def fit(
@@ -97,59 +92,6 @@ def fit_seeds(rows: object, *, seeds: int, out: str | Path, **how: Any) -> list[
     ]
 
 
-class Split(NamedTuple):
-    """Training and validation rows (None where there are none)."""
-
-    train: Dataset
-    held_out: Dataset | None
-
-    @property
-    def last(self) -> Dataset:
-        """The rows to show at the end."""
-        return self.train if self.held_out is None else self.held_out
-
-
-class Prepared(NamedTuple):
-    """All that training needs: the run so far, its trainer, and the rows."""
-
-    fitted: Run
-    trainer: Trainer
-    split: Split
-
-
-def prepare(
-    rows: object,
-    *,
-    recipe: str,
-    init_from: str | Path | None,
-    display: Display,
-    weights: Float[np.ndarray, " rows"] | None = None,
-    **settings: Any,
-) -> Prepared:
-    """All that `fit` does before training: data read, settings settled, model built; nothing is written.
-
-    Raises:
-        VaefitError: the data or a setting cannot be used; the message says why.
-    """
-    earlier = None if init_from is None else run.load(init_from)
-    base = recipes.load(recipe).settings if earlier is None else _inherited(earlier.settings)
-    chosen = base.with_(**settings)
-    if parse_share(chosen.validation) is None:
-        # Kept whole, so that the run can be taken up from any folder.
-        chosen = chosen.with_(validation=str(Path(chosen.validation).expanduser().resolve()))
-    backend.configure()
-    train_rows, held_out = read_and_split(rows, chosen, display)
-    settled = settle(chosen, train_rows, set(settings))
-    fitted, trainer, notices = _prepare(settled, train_rows, held_out, earlier)
-    if weights is not None:
-        if train_rows.whole is not None:
-            raise SettingsError("weights go with rows in memory, found rows read block by block; --no-stream")
-        trainer = _weighted(trainer, weights, chosen)
-    for message in (*settled.notices, *notices):
-        display.notice(message)
-    return Prepared(fitted, trainer, Split(train_rows, held_out))
-
-
 def train_on(
     fitted: Run,
     rows: object,
@@ -169,7 +111,7 @@ def train_on(
     display, dataset = display or Silent(), fitted.dataset(rows)
     alone = {"schedule": "constant", "stages": (), "validation": "0", "early_stopping": 0}
     settings = fitted.settings.with_(epochs=epochs, seed=seed, **alone)
-    x = _forward(fitted.transform, dataset)
+    x = forward(fitted.transform, dataset)
     check_support(settings, x, dataset.source)
     trainer = build_trainer(settings, fitted.transform, fitted.model, x, weights=weights)
     trainer.names = dataset.names
@@ -183,7 +125,7 @@ def train_on(
         history=_joined(fitted.history, journal.history),
         summary={},
     )
-    trained.reference = _reference(trained, trainer)
+    trained.reference = run_reference(trained, trainer)
     return trained
 
 
@@ -191,14 +133,6 @@ def _joined(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[d
     """Epochs and steps counted on from the records before."""
     done = before[-1] if before else {"epoch": 0, "step": 0}
     return before + [{**r, **{name: done[name] + r[name] for name in ("epoch", "step")}} for r in after]
-
-
-def _weighted(trainer: Trainer, weights: Float[np.ndarray, " rows"], settings: Settings) -> Trainer:
-    n = len(trainer.x)
-    if trainer.validation is not None and parse_share(settings.validation) is not None:
-        n += len(trainer.validation)
-    train, held_out = split_weights(weights, settings, n)
-    return replace(trainer, weights=train, validation_weights=held_out)
 
 
 def check_out(folder: Path, rows: object, force: bool) -> None:
@@ -253,7 +187,7 @@ def resume(
         data.schema_of(fitted.transform),
     )
     settled = Settled(fitted.settings, fitted.transform, ())
-    fitted, trainer, _ = _prepare(settled, train_rows, held_out, fitted)
+    fitted, trainer, _ = prepared_from(settled, train_rows, held_out, fitted)
     fitted.folder = Path(folder)
     journal = Journal(fitted, display)
     journal.take_up(trainer)
@@ -323,24 +257,8 @@ def _train_and_show(
             found = _train_and_finish(fitted, trainer, journal, split.last)
             board.finish(fitted, split.last)
     if report and fitted.folder is not None:
-        _report(fitted, found, split, display)
+        write_report(fitted, found, split, display)
     return fitted
-
-
-def _report(fitted: Run, found: doctor.Report, split: Split, display: Display) -> None:
-    """The page; whatever happens to it, the fit is done and saved."""
-    assert fitted.folder is not None
-    try:
-        from vaefit.report import Facts, write_page
-
-        train, held_out = (None if r is None else data.as_fitted(r, fitted.transform) for r in split)
-        assert train is not None
-        write_page(Facts.of_fit(fitted, found, train, held_out, display), fitted.folder / REPORT)
-    except Interrupted:
-        raise
-    except Exception as problem:
-        why = " ".join(str(problem).split()) or type(problem).__name__
-        display.notice(f"no {REPORT}: {why[:200]}; all else of the run is saved (vaefit report tries again)")
 
 
 def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Dataset) -> doctor.Report:
@@ -350,143 +268,3 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     with journal.stopping_on_signals(), journal.saving_what_was_good(trainer):
         trainer.run(journal)
     return finish(fitted, trainer, journal, shown, seconds_before + time.perf_counter() - began)
-
-
-def finish(
-    fitted: Run,
-    trainer: Trainer,
-    journal: Journal,
-    shown: Dataset,
-    seconds: float,
-    *,
-    pictures: bool = True,
-) -> doctor.Report:
-    """Keep what training of so many seconds came to, save all, and say what the doctor finds."""
-    fitted.model, fitted.history = trainer.kept(), journal.history
-    fitted.reference = _reference(fitted, trainer)
-    if trainer.validation is not None and trainer.progress.best_epoch == 0:
-        smaller = 0.1 * trainer.progress.rate_scale * fitted.settings.learning_rate
-        journal.display.notice(
-            "no epoch was better than the start on the validation rows: the start is kept; try "
-            f"more --epochs, or --learning-rate {smaller:.0e}"
-        )
-    fitted.summary = _summary(trainer, fitted, seconds)
-    if fitted.folder is not None:
-        journal.save(trainer)
-        fitted.save_reference()
-    # From the rows in memory.
-    found = doctor.look(doctor.evidence_of_fit(fitted, trainer, shown), slow=False)
-    fitted.summary["findings"] = [f.to_dict() for f in found.findings if f.severity != "information"]
-    if fitted.folder is not None and pictures:
-        write_pictures(fitted, shown)
-    elif fitted.folder is not None:
-        write_atomically(fitted.folder / README, readme.text(fitted, pictures=False))
-    return found
-
-
-def write_pictures(fitted: Run, shown: Dataset) -> None:
-    """The pictures of a run that is done, and its README with them."""
-    # Not needed before: half a second until the first step is seen.
-    from vaefit.figures.draw import write_all
-
-    assert fitted.folder is not None
-    write_all(fitted, shown, fitted.folder)
-    write_atomically(fitted.folder / README, readme.text(fitted))
-
-
-def _prepare(
-    settled: Settled, rows: Dataset, held_out: Dataset | None, earlier: Run | None = None
-) -> tuple[Run, Trainer, tuple[str, ...]]:
-    """The model, its trainer, and what to tell; an earlier run gives its transform and weights."""
-    settings, transform = settled.settings, settled.transform if earlier is None else earlier.transform
-    x = _forward(transform, rows)
-    check_support(settings, x, rows.source)
-    validation = None if held_out is None else _forward(transform, held_out)
-    if earlier is None:
-        model, settings, notices = _start(settings, transform, x, validation)
-    else:
-        model, notices = earlier.model_with(settings), ()
-    trainer = build_trainer(settings, transform, model, x, validation, whole=rows.whole)
-    trainer.names = None if rows.whole is not None else rows.names
-    return Run(model, settings, transform, _source(rows, held_out)), trainer, notices
-
-
-def _reference(fitted: Run, trainer: Trainer) -> Reference | None:
-    """Of tables of numbers; images vary too much for some rows to stand for all."""
-    if fitted.transform.kind != "standardise" or len(fitted.transform.shape) > 1:
-        return None
-    return reference_of(fitted.model, trainer.x, seed=fitted.settings.seed, weights=trainer.weights)
-
-
-def _inherited(settings: Settings) -> Settings:
-    """The settings that go with weights: all but those of their data and its schedule."""
-    of_data = {"validation", "include", "limit", "key", "skip_bad", "stream", "cache", "schedule_epochs"}
-    return Settings.of(**{n: v for n, v in settings.given().items() if n not in of_data})
-
-
-def _start(
-    settings: Settings,
-    transform: Transform,
-    x: Float[np.ndarray, "rows variables"],
-    validation: Float[np.ndarray, "held_out variables"] | None,
-) -> tuple[VAE, Settings, tuple[str, ...]]:
-    """The model where training starts, settings with nothing left open, and what to tell."""
-    seen = visited(x, transform.visit, settings.seed)
-    held_out = None if validation is None else visited(validation, transform.visit)
-    variables = transform.variables
-    settings, notices = by_ppca.settle(
-        settings,
-        _as_numbers(seen, variables),
-        None if held_out is None else _as_numbers(held_out, variables),
-        transform.shape,
-    )
-    key = jax.random.fold_in(jax.random.key(settings.seed), 0)
-    model = builder(settings.of_model(), x.shape[1], variables, transform.shape)(key)
-    if settings.start == "random":
-        return model, settings, notices
-    seen = by_ppca.with_mirrored(seen, transform.shape) if settings.mirror else seen
-    linear = initialise.at_linear_model(model, by_ppca.thinned(seen)) if settings.start == "ppca" else None
-    return linear or initialise.at_data_moments(model, seen), settings, notices
-
-
-def _as_numbers(
-    x: Float[np.ndarray, "rows variables"], variables: tuple[Variable, ...]
-) -> Float[np.ndarray, "rows numbers"]:
-    """Rows as a linear model may take them: typed cells as encoders are shown them, means where missing."""
-    return np.asarray(shown_numbers(jnp.asarray(x), variables)) if variables else x
-
-
-def _forward(transform: Transform, rows: Dataset) -> Float[np.ndarray, "rows variables"]:
-    return transform.forward(data.as_fitted(rows, transform).values)
-
-
-def _source(rows: Dataset, held_out: Dataset | None) -> dict[str, Any]:
-    path = Path(rows.source).expanduser()
-    return {
-        "path": str(path.resolve()) if path.exists() else rows.source,
-        "rows": rows.total,
-        "validation_rows": 0 if held_out is None else held_out.n,
-        "shape": list(rows.shape),
-    }
-
-
-def _summary(trainer: Trainer, fitted: Run, seconds: float) -> dict[str, Any]:
-    train, validation = final_bounds(trainer, fitted.model)
-    progress = trainer.progress
-    return {
-        "run": None if fitted.folder is None else str(fitted.folder),
-        "epochs": progress.epoch,
-        "best_epoch": progress.best_epoch if trainer.validation is not None else progress.epoch,
-        "seconds": seconds,
-        "train": asdict(train),
-        "validation": None if validation is None else asdict(validation),
-        "skipped_steps": int(trainer.state.skipped),
-        **({} if trainer.stream is None else {"waiting": _waiting(fitted.history)}),
-        "parameters": sum(p.size for p in jax.tree.leaves(eqx.filter(fitted.model, eqx.is_inexact_array))),
-    }
-
-
-def _waiting(history: list[dict[str, Any]]) -> float:
-    """The share of the time in training in which the device had no rows; by epochs, of the middle one."""
-    found = [record["waiting"] for record in history if "waiting" in record]
-    return float(np.median(found)) if found else 0.0

@@ -8,8 +8,8 @@ import numpy as np
 from vaefit import recipes
 from vaefit.display import Display, Silent
 from vaefit.errors import DataError, SettingsError
-from vaefit.fitting import Split, prepare
 from vaefit.journal import Journal
+from vaefit.preparing import Split, prepare
 from vaefit.reading import read
 from vaefit.remembered import remembering
 from vaefit.sweeping.stack import Member

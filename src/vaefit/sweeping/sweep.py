@@ -11,10 +11,12 @@ from vaefit.display import Display, Silent
 from vaefit.errors import RunError
 from vaefit.figures import style
 from vaefit.figures import sweep as drawn
-from vaefit.fitting import Split, check_out, finish, write_pictures
+from vaefit.finishing import finish, write_pictures
+from vaefit.fitting import check_out
 from vaefit.folder import README, SETTINGS, write_atomically
 from vaefit.journal import heeding_signals
 from vaefit.options import Value
+from vaefit.preparing import Split
 from vaefit.reading import read_and_split
 from vaefit.settle import parse_share
 from vaefit.sweeping import grid, results
