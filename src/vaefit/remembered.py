@@ -52,4 +52,4 @@ def remembered(function: Callable[P, T]) -> Callable[P, T]:
 def _told(value: object) -> object:
     if not isinstance(value, np.ndarray):
         return value
-    return value.shape, value.dtype.str, hashlib.sha256(np.ascontiguousarray(value)).digest()
+    return value.shape, value.dtype.str, hashlib.sha256(np.ascontiguousarray(value).data).digest()

@@ -47,7 +47,7 @@ class States(Protocol):
         ...
 
     def of(self, number: int, *names: str) -> dict[str, Any]:
-        """These fields of a model's state, on the host."""
+        """These fields of a model's state."""
         ...
 
     def put(self, number: int, state: State) -> None:
@@ -111,7 +111,7 @@ class Alone:
 
     def of(self, number: int, *names: str) -> dict[str, Any]:
         """The model's own."""
-        return jax.device_get({name: getattr(self._states[number], name) for name in names})
+        return {name: getattr(self._states[number], name) for name in names}
 
     def put(self, number: int, state: State) -> None:
         """Take it as it is."""
