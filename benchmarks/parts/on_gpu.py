@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from parts import conv_step, mnist_mlp, post_step, sweep
@@ -119,11 +118,10 @@ def many_models(size: Size) -> list[Comparison]:
 
 def precision(size: Size) -> list[Line]:
     """The MLP trained with products in each precision: rows a second, and the ELBO that it comes to."""
-    x = mnist_mlp.rows()
-    x, held_out = x[: size.mlp_rows], x[-size.mlp_rows // 10 :]
+    train, held_out = np.split(mnist_mlp.rows()[: size.mlp_rows], [size.mlp_rows * 9 // 10])
     lines, first = [], None
     for products in PRODUCTS:
-        trainer = _trainer(x)
+        trainer = _trainer(train)
 
         def run(epochs: int, trainer: Trainer = trainer) -> None:
             for epoch in range(epochs):
@@ -131,7 +129,7 @@ def precision(size: Size) -> list[Line]:
                 trainer._timed_chunk(part, 0, trainer.steps_per_epoch)
 
         with jax.default_matmul_precision(products):
-            rates = [size.mlp_epochs * len(x) / seconds(run, size.mlp_epochs) for _ in range(size.rounds)]
+            rates = [size.mlp_epochs * len(train) / seconds(run, size.mlp_epochs) for _ in range(size.rounds)]
         with jax.default_matmul_precision("float32"):
             elbo = trainer.evaluator(trainer.last(), held_out).elbo
         first = elbo if first is None else first
@@ -165,4 +163,4 @@ def likelihood(size: Size) -> list[Line]:
 
 def _trainer(x: np.ndarray) -> Trainer:
     digits = transform_from_dict({"kind": "two-valued", "shape": [28, 28], "low": 0.0, "high": 1.0})
-    return build_trainer(mnist_mlp.settings(), digits, mnist_mlp.model(), jnp.asarray(x))
+    return build_trainer(mnist_mlp.settings(), digits, mnist_mlp.model(), x)
