@@ -20,14 +20,22 @@ def table(rows: int, missing: float = 0.0) -> Dataset:
 
 
 @pytest.mark.parametrize(
-    ("rows", "batch", "epochs"), [(150, 100, 1000), (2550, 100, 385), (2500, 50, 200), (50_000, 100, 50)]
+    ("rows", "batch", "steps", "epochs"),
+    [
+        (150, 100, 10_000, 1000),
+        (2550, 100, 10_000, 385),
+        (2500, 50, 10_000, 200),
+        (50_000, 100, 10_000, 50),
+        (1030, 64, 20_000, 1176),
+    ],
 )
-def test_epochs_of_a_table_make_steps(rows: int, batch: int, epochs: int) -> None:
-    found = settle(Settings.of(batch_size=batch), table(rows), set())
+def test_epochs_of_a_table_make_steps(rows: int, batch: int, steps: int, epochs: int) -> None:
+    settings = Settings.of(batch_size=batch, table_steps=steps)
+    found = settle(settings, table(rows), set())
     assert found.settings.epochs == found.settings.schedule_epochs == epochs
     assert found.settings.early_stopping == max(20, epochs // 5)
     assert any(f"epochs: {epochs}, so that there are" in notice for notice in found.notices)
-    array = settle(Settings.of(batch_size=batch), Dataset.from_array(RNG.normal(size=(rows, 2))), set())
+    array = settle(settings, Dataset.from_array(RNG.normal(size=(rows, 2))), set())
     assert array.settings.epochs == epochs and array.settings.get("keep_prob") == 0.8
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from test_resume import rows
@@ -33,8 +34,8 @@ SMALL = {
 ON_TWO_DEVICES = """
 import json, sys
 from vaefit import devices, fit
-data, small = sys.argv[1], eval(sys.argv[2])
-histories = []
+data, parquet, small = *sys.argv[1:3], eval(sys.argv[3])
+histories = [fit(parquet, epochs=3, stream=True, **small).history]
 for devices.COPIED_BYTES, stream in ((2**28, False), (0, False), (0, True)):
     histories.append(fit(data, epochs=3, stream=stream, **small).history)
 print(json.dumps([devices.mesh().size, histories]))
@@ -52,24 +53,33 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return rows(tmp_path_factory.mktemp("table") / "table.npy")
 
 
-def test_two_devices_draw_the_numbers_and_find_the_losses_of_one(table: Path) -> None:
+@pytest.fixture(scope="module")
+def parquet(table: Path) -> Path:
+    path = table.with_suffix(".parquet")
+    pl.DataFrame(np.load(table)).write_parquet(path)
+    return path
+
+
+def test_two_devices_draw_the_numbers_and_find_the_losses_of_one(table: Path, parquet: Path) -> None:
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
     done = subprocess.run(
-        [sys.executable, "-c", ON_TWO_DEVICES, str(table), repr(SMALL)],
+        [sys.executable, "-c", ON_TWO_DEVICES, str(table), str(parquet), repr(SMALL)],
         env={**os.environ, "XLA_FLAGS": flags},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    devices, (copied, divided, streamed) = json.loads(done.stdout)
-    resident, streaming = (
-        numbers(fit(table, epochs=3, stream=how, **SMALL).history) for how in (False, True)
+    devices, (typed, copied, divided, streamed) = json.loads(done.stdout)
+    resident, streaming, of_parquet = (
+        numbers(fit(path, epochs=3, stream=how, **SMALL).history)
+        for path, how in ((table, False), (table, True), (parquet, True))
     )
     assert devices == 2
     np.testing.assert_allclose(numbers(copied), resident, rtol=1e-5)
     np.testing.assert_allclose(numbers(divided), resident, rtol=1e-5)
     np.testing.assert_allclose(numbers(streamed), streaming, rtol=1e-5)
+    np.testing.assert_allclose(numbers(typed), of_parquet, rtol=1e-5)
 
 
 @contextlib.contextmanager
@@ -116,11 +126,11 @@ def wait_for_epochs(run: Path, more: int, processes: list[subprocess.Popen[str]]
         time.sleep(0.02)
 
 
-def test_one_two_and_one_processes_stopped_killed_and_resumed(table: Path, tmp_path: Path) -> None:
+def test_one_two_and_one_processes_stopped_killed_and_resumed(parquet: Path, tmp_path: Path) -> None:
     run, alone = tmp_path / "run", tmp_path / "alone"
     for folder in (run, alone):
         # Streamed: each process reads its own rows of every window.
-        fit(table, out=folder, epochs=2, stream=True, **SMALL)
+        fit(parquet, out=folder, epochs=2, stream=True, **SMALL)
     with two("fit", "--resume", str(run), "--epochs", "100000") as processes:
         wait_for_epochs(run, 3, processes)
         processes[1].send_signal(signal.SIGTERM)

@@ -158,3 +158,15 @@ def test_too_little_memory_makes_windows_smaller(path: Path, monkeypatch):
         "out of memory (cannot allocate): from here 60 rows are on the device at a time"
     ]
     assert fitted.history[-1]["step"] == 30
+
+
+def test_all_processes_make_windows_smaller_where_one_has_too_little_memory(path: Path, monkeypatch):
+    # What the other process says of its windows: the second did not fit.
+    said = iter([0, 1])
+    monkeypatch.setattr("vaefit.streaming.processes.greatest", lambda mine: max(mine, next(said, 0)))
+    seen = Notes()
+    fitted = fit(path, stream=True, epochs=1, display=seen, **SMALL)
+    assert [note for note in seen.notes if "out of memory" in note] == [
+        "out of memory (in another process): from here 60 rows are on the device at a time"
+    ]
+    assert fitted.history[-1]["step"] == 30

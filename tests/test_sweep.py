@@ -62,11 +62,11 @@ def alone() -> dict[str, Any]:
     return {name: fit(rows(), **{**OWN_WAYS, **own}) for name, own in MODELS.items()}
 
 
-@pytest.mark.parametrize("better_alone", [True, False], ids=["a processor each", "mapped over"])
+@pytest.mark.parametrize("better_apart", [True, False], ids=["a processor each", "mapped over"])
 def test_every_model_is_what_fit_alone_gives(
-    alone: dict[str, Any], better_alone: bool, monkeypatch: pytest.MonkeyPatch
+    alone: dict[str, Any], better_apart: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(traced, "better_alone", lambda: better_alone)
+    monkeypatch.setattr(traced, "better_apart", lambda: better_apart)
     members, _ = prepare_all(rows(), "default", OWN_WAYS, MODELS, Silent())
     assert len(groups(members, 64)) == 1
     train(members, Silent(), Stop(), None)
@@ -78,6 +78,18 @@ def test_every_model_is_what_fit_alone_gives(
         same_history(member.name, member.journal.history, by_fit.history)
         for found, expected in zip(_weights(member.trainer.kept()), _weights(by_fit.model), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=member.name)
+
+
+def test_models_of_rows_beyond_memory_are_trained_one_after_the_other(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", rows())
+    how = {**SMALL, "epochs": 2, "stream": True}
+    found = sweep(tmp_path / "x.npy", over={"latent_dim": [1, 2]}, out=tmp_path / "sweep", **how)
+    by_fit = fit(tmp_path / "x.npy", latent_dim=2, **how)
+    one = found.run("latent_dim=2,seed=0")
+    same_history("latent_dim=2", one.history, by_fit.history)
+    for mine, expected in zip(_weights(one.model), _weights(by_fit.model), strict=True):
+        np.testing.assert_array_equal(mine, expected)
+    assert (tmp_path / "sweep/best").exists() and len(found.table()) == 2
 
 
 def _weights(model: Any) -> list[np.ndarray]:

@@ -102,6 +102,7 @@ def _iterated(holed: np.ndarray, seed: int, of_column: object, rounds: int) -> n
 
 METHODS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "vaefit, recipe imputation": _vaefit(recipe="imputation"),
+    "vaefit, recipe imputation-long": _vaefit(recipe="imputation-long"),
     "mean": _mean,
     "kNN": _neighbours,
     "iterative ridge": _ridge,

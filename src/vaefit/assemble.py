@@ -9,10 +9,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from vaefit import catalogue
+from vaefit import catalogue, devices
+from vaefit.backend import runs_once
 from vaefit.data import Transform, Variable
 from vaefit.data.streams import Whole
 from vaefit.errors import SettingsError
+from vaefit.evaluation import bound
 from vaefit.model import VAE
 from vaefit.networks import LinearPath, Network, ShownCells, shown_width
 from vaefit.objectives import Objective
@@ -20,7 +22,7 @@ from vaefit.optimise import Schedule, build_optimizer, build_schedule
 from vaefit.penalties import Penalty
 from vaefit.settings import Settings
 from vaefit.streaming import Streamed
-from vaefit.train import Plan, Trainer
+from vaefit.train import Parts, Plan, Trainer, program_of
 from vaefit.visits import TrainingVisit
 
 
@@ -62,7 +64,16 @@ def builder(
     settings: Settings, dim: int, variables: tuple[Variable, ...], shape: tuple[int, ...] | None
 ) -> Callable[[Key[Array, ""]], VAE]:
     """`build_model` as one compiled program: operations one by one would be compiled in every process."""
-    return eqx.filter_jit(lambda key: build_model(settings, dim, key, variables, shape))
+    return eqx.filter_jit(lambda key: build_model(settings, dim, key, variables, shape), **runs_once())
+
+
+@lru_cache(maxsize=64)
+def _shapes(
+    settings: Settings, dim: int, variables: tuple[Variable, ...], shape: tuple[int, ...] | None
+) -> VAE:
+    """The model that `builder` makes, with shapes in place of its weights."""
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    return eqx.filter_eval_shape(lambda key: build_model(settings, dim, key, variables, shape), key)
 
 
 def build_objective(settings: Settings) -> Objective:
@@ -126,6 +137,35 @@ def build_plan(settings: Settings, transform: Transform) -> Plan:
     )
 
 
+def build_parts(settings: Settings, transform: Transform) -> Parts:
+    """What training is made of, apart from the model and the rows."""
+    return Parts(
+        build_objective(settings),
+        build_penalties(settings),
+        build_optimizer_of(settings),
+        build_schedule_of(settings),
+        build_plan(settings, transform),
+    )
+
+
+def begin_compiling(
+    settings: Settings, transform: Transform, x: Float[np.ndarray, "rows variables"], *, validated: bool
+) -> None:
+    """Compile what `build_trainer`'s training will need, in the background while its model is made.
+
+    The trainer's programs will be equal to these, and find them compiled, or wait for them.
+    """
+    if devices.mesh() is not None:
+        return
+    parts = build_parts(settings, transform)
+    model = _shapes(settings.of_model(), x.shape[1], transform.variables, transform.shape)
+    params, static = eqx.partition(model, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    program_of(static, parts, len(x)).begin_compiling(params, x.shape[1])
+    if validated:
+        samples = parts.validation_samples(model.likelihood)
+        bound.begin_compiling(static, params, samples, x.shape[1])
+
+
 def build_trainer(
     settings: Settings,
     transform: Transform,
@@ -143,19 +183,15 @@ def build_trainer(
     Raises:
         SettingsError: the objective and the likelihood do not go together.
     """
-    objective = build_objective(settings)
-    if objective.needs_each_sample and model.likelihood.joint:
+    parts = build_parts(settings, transform)
+    if parts.objective.needs_each_sample and model.likelihood.joint:
         raise SettingsError(
             f"objective {settings.objective} weighs samples one by one, but likelihood {settings.likelihood} "
             "takes them together; choose another of the two"
         )
     return Trainer(
         model=model,
-        objective=objective,
-        penalties=build_penalties(settings),
-        optimizer=build_optimizer_of(settings),
-        schedule=build_schedule_of(settings),
-        plan=build_plan(settings, transform),
+        **parts._asdict(),
         x=x,
         validation=validation,
         weights=weights,

@@ -4,10 +4,15 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
 from vaefit.errors import SettingsError
+
+# Seconds of compilation from which on a program is read back sooner: a small one takes a few milliseconds.
+WORTH_KEEPING = 0.01
+_LEVEL = "xla_backend_optimization_level"
 
 
 def configure(device: str | None = None, threads: int | None = None) -> list[str]:
@@ -57,6 +62,14 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def runs_once() -> dict[str, Any]:
+    """How `jax.jit` compiles what runs once: on a CPU in half of the time, with the same numbers."""
+    # XLA's level 0 would be quicker still, but rounds differently. A level that was chosen stays.
+    if _LEVEL in os.environ.get("XLA_FLAGS", "") or not computes_on_cpu():
+        return {}
+    return {"compiler_options": {_LEVEL: 1}}
+
+
 def out_of_memory(problem: BaseException) -> str | None:
     """What was asked for where a device or Python had too little memory; None for any other problem.
 
@@ -75,14 +88,14 @@ def _use_cache() -> None:
     folder = str(Path(platformdirs.user_cache_dir("vaefit")) / "jax")
     chosen = "JAX_COMPILATION_CACHE_DIR" in os.environ
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", str(WORTH_KEEPING))
     if "jax" in sys.modules and not chosen:
         # JAX read its environment when it was imported: a notebook may have done that first.
         import jax
 
         if jax.config.values["jax_compilation_cache_dir"] is None:
             jax.config.update("jax_compilation_cache_dir", folder)
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
 
 
 def _choose_device(device: str) -> None:

@@ -1,103 +1,22 @@
 """A run at work on rows that do not fit in memory: blocks of rows in, a table in row groups out."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vaefit import data
-from vaefit.data import Dataset, Schema, streams
-from vaefit.data.streams import Stream
+from vaefit.data import Dataset, Schema
 from vaefit.data.tables import decode
-from vaefit.display import Display
+from vaefit.display import Display, Notices
 from vaefit.imputing import Imputation, impute
+from vaefit.row_blocks import Blocks
 from vaefit.run import Run
 from vaefit.scoring import Scorer, Scores
 from vaefit.synthetic import Condition, drawn, parse_condition, schema_of
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-class Block(NamedTuple):
-    """Some rows as a run takes them, the number of the first one, and a seed that other blocks have not."""
-
-    rows: Dataset
-    first: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """Rows of a path, block by block."""
-
-    run: Run
-    stream: Stream
-    display: Display
-
-    @property
-    def n(self) -> int:
-        """How many rows there are."""
-        return self.stream.n
-
-    def read(self, seed: int = 0, *, cells: bool = False) -> Iterator[Block]:
-        """All rows, read anew; of a table with its cells as they are, where they are needed.
-
-        Raises:
-            DataError: they do not suit the run.
-        """
-        for number, (start, stop) in enumerate(self.stream.blocks()):
-            self.display.working("rows", start, self.n)
-            rows = self.stream.rows(start, stop, cells=cells)
-            if not number:
-                for message in rows.notices:
-                    self.display.notice(message)
-            yield Block(self.run.dataset(rows), start, seed_of(seed, number))
-        self.display.working("rows", self.n, self.n)
-
-
-def beyond_memory(run: Run, path: str, display: Display, **how: Any) -> Blocks | None:
-    """The rows of a path where they are not to be in memory all at once; `how` is that of `data.read`.
-
-    That is where the run's own were not, or where there are too many.
-
-    Raises:
-        DataError: they cannot be read.
-    """
-    stream = data.open_stream(path, **how)
-    if stream is None or not (run.settings.stream or streams.beyond_memory(stream)):
-        return None
-    stream = stream.prepared(display.reading)
-    return Blocks(run, stream, display) if stream.ready else None
-
-
-def sampled(blocks: Blocks, seed: int = 0) -> Dataset:
-    """Rows evenly drawn from all of them (all of them, where they are few), as the run takes them; one pass.
-
-    Raises:
-        DataError: they do not suit the run.
-    """
-    found = streams.take(
-        blocks.stream, None, "block", seed, progress=partial(blocks.display.working, "looking at rows")
-    ).sample
-    for message in found.notices:
-        blocks.display.notice(message)
-    if found.n < blocks.n:
-        blocks.display.notice(
-            f"{found.n:,} of {blocks.n:,} rows were looked at, evenly drawn from all of them"
-        )
-    return blocks.run.dataset(replace(found, whole=None))
-
-
-def seed_of(seed: int, number: int) -> int:
-    """The seed of a block: of the first the seed itself, of the others one that follows from it.
-
-    >>> seed_of(3, 0), seed_of(3, 1) != seed_of(3, 2)
-    (3, True)
-    """
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) if number else seed
 
 
 def latents(blocks: Blocks) -> "Iterator[pl.DataFrame]":
@@ -108,18 +27,16 @@ def latents(blocks: Blocks) -> "Iterator[pl.DataFrame]":
 
 def scores(blocks: Blocks, *, draws: int, explain: bool, seed: int) -> "Iterator[pl.DataFrame]":
     """The score of every row; see `vaefit.scoring.score`."""
-    scorer = Scorer(blocks.run, draws=draws, explain=explain, seed=seed)
+    scorer = Scorer(blocks.run, draws=draws, explain=explain, seed=seed, display=Notices(blocks.display))
     for block in blocks.read(seed):
         yield scores_frame(block.rows, scorer(block.rows, block.seed), block.first)
 
 
-def completed(
-    blocks: Blocks, options: dict[str, Any], *, intervals: bool, table: int = 0
-) -> "Iterator[pl.DataFrame]":
-    """Rows with their missing cells filled in, of one of the tables; see `vaefit.imputing.impute`."""
+def completed(blocks: Blocks, options: dict[str, Any], *, intervals: bool) -> "Iterator[list[pl.DataFrame]]":
+    """Rows with their missing cells filled in, of each of the tables; see `vaefit.imputing.impute`."""
     for block in blocks.read(options["seed"], cells=True):
         found = impute(blocks.run, block.rows, **{**options, "seed": block.seed, "display": None})
-        yield completed_frames(blocks.run, block.rows, found, intervals=intervals)[table]
+        yield completed_frames(blocks.run, block.rows, found, intervals=intervals)
 
 
 def new_rows(run: Run, n: int, where: Sequence[str], seed: int, display: Display) -> "Iterator[pl.DataFrame]":

@@ -4,11 +4,14 @@ pPCA is fitted in closed form in a second, and its likelihood of held-out rows i
 """
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from threadpoolctl import threadpool_limits
 
 from vaefit.data import spread
 from vaefit.ppca import Spectrum, held_out_curve
@@ -25,6 +28,8 @@ FOLDS = 10
 CELLS, FEWEST_ROWS = 2_000_000, 500
 # A covariance of more variables than this is found from as many rows, evenly spread.
 LARGEST_SIDE = 2048
+# Of so few variables matrices are not worth several cores, which wait for each other, and busily.
+SMALL = 1024
 
 
 class Settled(NamedTuple):
@@ -54,7 +59,8 @@ def settle(
         if held_out is None:
             x, held_out = _hold_out(x)
         seen = with_mirrored(x, shape) if settings.mirror else x
-        settings, why = _choose_size(settings, _spectrum(thinned(seen)), held_out)
+        with threadpool_limits(1 if x.shape[1] <= SMALL else None, "blas"):
+            settings, why = _choose_size(settings, _spectrum(thinned(seen)), held_out)
         notices.append(why)
     return Settled(settings, tuple(notices))
 
@@ -67,15 +73,20 @@ def mirror_gain(x: Float[np.ndarray, "rows variables"], shape: tuple[int, ...]) 
     size that would be chosen: there, as in a network, more rows are worth the most.
     """
     x = _evenly(x, max(FEWEST_ROWS, CELLS // x.shape[1]))
-    edges = np.linspace(0, len(x), FOLDS + 1).astype(int)
-    gains = []
-    for begin, end in pairwise(edges):
-        held_out, rest = x[begin:end], np.delete(x, np.s_[begin:end], axis=0)
-        alone, both = Spectrum.fit(rest), Spectrum.fit(with_mirrored(rest, shape))
-        k = min(LARGEST_AUTO, alone.largest_k)
-        more = both.ppca(k).log_likelihood(held_out) - alone.ppca(k).log_likelihood(held_out)
-        gains.append(more.mean())
+    folds = pairwise(np.linspace(0, len(x), FOLDS + 1).astype(int))
+    # A core for each fold, and none for parts of a matrix.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        gains = list(pool.map(lambda fold: _gain(x, slice(*fold), shape), folds))
     return float(np.mean(gains)), float(np.std(gains) / math.sqrt(FOLDS - 1))
+
+
+def _gain(x: np.ndarray, fold: slice, shape: tuple[int, ...]) -> float:
+    """What mirror images of the other rows add to the mean log-likelihood of a fold's, nats."""
+    held_out, rest = x[fold], np.delete(x, fold, axis=0)
+    alone, both = Spectrum.fit(rest), Spectrum.fit(with_mirrored(rest, shape))
+    k = min(LARGEST_AUTO, alone.largest_k)
+    more = both.ppca(k).log_likelihood(held_out) - alone.ppca(k).log_likelihood(held_out)
+    return float(more.mean())
 
 
 def with_mirrored(

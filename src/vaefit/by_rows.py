@@ -8,9 +8,9 @@ from vaefit.catalogue import find
 from vaefit.data import Dataset, Transform
 from vaefit.settings import Settings
 
-# Epochs where nobody says: of images; of tables as many as make so many steps, within bounds.
+# Epochs where nobody says: of images; the fewest of tables, and the most as a share of the steps wanted.
 IMAGE_EPOCHS = 100
-TABLE_STEPS, TABLE_EPOCHS = 10_000, (50, 1000)
+FEWEST_EPOCHS, MOST_EPOCHS = 50, 0.1
 # Epochs without a better score until training stops; of tables at least this share of all.
 PATIENCE, PATIENT_SHARE = 20, 0.2
 # From this share of missing cells on posteriors are too far from Gaussian for the ELBO.
@@ -56,7 +56,7 @@ def _epochs(settings: Settings, rows: int, *, table: bool) -> Settled:
     told = ()
     if settings.epochs is None:
         steps = -(-rows // min(settings.batch_size, rows))
-        epochs = int(np.clip(round(TABLE_STEPS / steps), *TABLE_EPOCHS)) if table else IMAGE_EPOCHS
+        epochs = _epochs_of(steps, settings.table_steps) if table else IMAGE_EPOCHS
         settings = settings.with_(epochs=epochs)
         told = (f"epochs: {epochs}, so that there are {epochs * steps} steps",) if table else ()
     if settings.early_stopping is None:
@@ -65,3 +65,9 @@ def _epochs(settings: Settings, rows: int, *, table: bool) -> Settled:
     if settings.schedule_epochs is None:
         settings = settings.with_(schedule_epochs=settings.epochs)
     return Settled(settings, told)
+
+
+def _epochs_of(steps: int, wanted: int) -> int:
+    """Epochs of so many steps each that come to the steps wanted, within bounds."""
+    most = max(round(MOST_EPOCHS * wanted), FEWEST_EPOCHS)
+    return min(max(round(wanted / steps), FEWEST_EPOCHS), most)

@@ -44,6 +44,16 @@ class Silent:
     def on_epoch(self, record: Mapping[str, Any]) -> None: ...
 
 
+class Notices(Silent):
+    """Passes notices on to another display, and nothing else."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+
+    def notice(self, message: str) -> None:
+        self._display.notice(message)
+
+
 class Lines(Silent):
     """Plain lines on standard error: every notice, and every `every`-th epoch."""
 

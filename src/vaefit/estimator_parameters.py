@@ -57,6 +57,7 @@ class Parameters(BaseEstimator):
         plateau_patience: int | None = None,
         plateau_factor: float | None = None,
         epochs: int | None = None,
+        table_steps: int | None = None,
         batch_size: int | None = None,
         shuffle: bool | None = None,
         early_stopping: int | None = None,
@@ -146,6 +147,7 @@ class Parameters(BaseEstimator):
         self.plateau_patience = plateau_patience
         self.plateau_factor = plateau_factor
         self.epochs = epochs
+        self.table_steps = table_steps
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.early_stopping = early_stopping

@@ -1,36 +1,32 @@
 """`evaluate`: all the numbers on a fitted model and held-out rows, with baselines beside them."""
 
-import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from vaefit import baselines
-from vaefit.by_column import ColumnScore, TableRows, by_column, drawn_and_real, fit_baselines
+from vaefit import beside
+from vaefit.by_column import TableRows, by_column, drawn_and_real
 from vaefit.data import Dataset, spread
 from vaefit.display import Display, Silent
 from vaefit.errors import DataError, SettingsError, VaefitError
 from vaefit.evaluation import (
     Annealing,
-    Evaluator,
+    Tally,
     anneal,
     bracket,
-    coverage,
     importance_sample,
     latent_use,
-    reconstruction_mse,
     simulate,
-    visited,
     why_no_intervals,
-    why_undefined,
 )
-from vaefit.evaluation.bits import bits_per_dim, is_mass_on_grey, levels_of
+from vaefit.evaluation.bits import bits_per_dim, levels_of
+from vaefit.evaluation.coverage import LEVELS
 from vaefit.evaluation.sample_quality import SampleQuality, principal_features, sample_quality
+from vaefit.per_row import Beside, Seen, draws_of_bound, why_no_likelihood, worth
 from vaefit.reading import own_rows
+from vaefit.row_blocks import rows_of
 from vaefit.run import Run
 from vaefit.scores import MODEL, Evaluation, Score
 
@@ -59,6 +55,9 @@ def evaluate(
 ) -> Evaluation:
     """Every number on every row, exactly once; see `vaefit evaluate --help`.
 
+    Of `Blocks` of rows beyond memory, too: likelihoods and errors are means over all rows; what takes rows
+    together (use of the latents, sample quality) is of some of them, evenly drawn, and says of how many.
+
     `samples` is K, the draws of the importance-sampled log-likelihood. Baselines are fitted to `train`, or to
     the run's own training rows, read again (`with_baselines` may name those that are wanted).
     `with_columns`: of typed columns, each given the others. `features` maps rows in the data's units to the
@@ -76,100 +75,73 @@ def evaluate(
     """
     if samples < 1:
         raise SettingsError(f"samples must be at least 1, found {samples}")
-    display = display or Silent()
-    dataset = run.dataset(rows)
-    seen = _Rows.of(run, dataset, seed)
-    notices: list[str] = []
-    numbers = _likelihoods(run, seen, samples, seed, display, notices)
+    display, notices = display or Silent(), list[str]()
+    if why := why_no_likelihood(run):
+        notices.append(
+            f"no log-likelihood and no bits/dim: {why}; the ELBO is that of likelihood "
+            f"{run.settings.likelihood}, with {draws_of_bound(run)} draws a row"
+        )
+    held = rows_of(run, rows)
+    # What takes all rows at once, or only some of them, looks at these.
+    some = held.sample()
+    seen = Seen.of(run, some, seed)
     fitted_to = _training_rows(run, train, display, notices) if with_baselines or with_samples else None
-    levels = _levels(run, dataset, notices)
-    value = numbers.log_likelihood
-    beside, columns, typed = {}, {}, run.model.likelihood.typed
-    if typed and (with_baselines or with_samples):
-        to_beat = fitted_to if with_baselines else None
-        beside, columns = _of_table(run, dataset, to_beat, seed, display, notices, with_columns)
-    elif with_baselines:
+    others: Mapping[str, Beside] = {}
+    if with_baselines and fitted_to is not None:
         wanted = None if with_baselines is True else with_baselines
-        beside = _baselines(run, seen, fitted_to, levels, seed, display, notices, wanted)
+        others = beside.fitted(run, fitted_to, seed, display, notices, wanted)
+    found = worth(run, held, others, samples=samples, seed=seed, display=display)
+    notices += [f"baseline left out: {why}" for why in found.left_out.values()]
+    levels = _levels(run, some, notices)
+    own = _score(found.model, levels, some.dim)
+    elbo, rate = float(found.model["elbo"].mean), float(found.model["rate"].mean)
+    columns, typed = {}, run.model.likelihood.typed
+    if typed and with_columns and (with_baselines or with_samples):
+        made = {name: one.baseline for name, one in others.items() if isinstance(one, beside.Typed)}
+        columns = by_column(run, TableRows.of(run, some, seed), made, seed, display)
     quality = {}
     if with_samples and typed:
-        quality = _table_quality(run, dataset, seed, notices)
+        quality = _table_quality(run, some, seed, notices)
     elif with_samples:
         quality = _quality(run, seen, fitted_to, features, seed, notices)
     return Evaluation(
-        n=dataset.n,
-        dim=dataset.dim,
+        n=held.n,
+        dim=some.dim,
         draws=samples,
-        log_likelihood=None if value is None else float(value.mean()),
-        log_likelihood_se=None if value is None else standard_error(value),
-        log_likelihood_growth=numbers.growth,
-        elbo=float(numbers.elbo.mean()),
-        rate=float(numbers.rate.mean()),
-        distortion=float(numbers.rate.mean() * -1 - numbers.elbo.mean()),
-        bits_per_dim=None if value is None else bits_per_dim(float(value.mean()), dataset.dim, levels),
-        reconstruction_mse=None if typed else float(reconstruction_mse(run.model, seen.middle).mean()),
-        coverage=_coverage(run, seen, seed, notices),
+        log_likelihood=own.log_likelihood,
+        log_likelihood_se=own.log_likelihood_se,
+        log_likelihood_growth=_mean(found.model, "growth"),
+        elbo=elbo,
+        rate=rate,
+        distortion=-rate - elbo,
+        bits_per_dim=own.bits_per_dim,
+        reconstruction_mse=own.reconstruction_mse,
+        coverage=_coverage(run, found.model, notices),
         latents=latent_use(run.model, seen.x, seed=seed, progress=partial(display.working, "latents")),
-        baselines=beside,
+        baselines={n: _score(t, levels, some.dim, others[n].made) for n, t in found.beside.items()},
         sample_quality=quality,
         ais=_ais(run, seen, seed, display, notices) if ais else None,
         notices=tuple(notices),
-        rows=numbers.elbo if value is None else value,
+        rows=found.rows,
         columns=columns,
     )
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows in network units: `x` as evaluation sees them, `middle` without the noise of dequantisation."""
-
-    x: np.ndarray
-    middle: np.ndarray
-    log_jacobian: np.ndarray
-
-    @classmethod
-    def of(cls, run: Run, dataset: Dataset, seed: int) -> "_Rows":
-        x = visited(run.transform.forward(dataset.values), run.transform.visit, seed)
-        return cls(x, run.inputs(dataset), run.transform.row_log_jacobian(x))
-
-
-@dataclass(frozen=True)
-class _Likelihoods:
-    log_likelihood: np.ndarray | None
-    elbo: np.ndarray
-    rate: np.ndarray
-    growth: float | None
-
-
-def _likelihoods(
-    run: Run, seen: _Rows, samples: int, seed: int, display: Display, notices: list[str]
-) -> _Likelihoods:
-    if why := _why_no_likelihood(run):
-        settings = run.settings
-        draws = settings.samples if run.model.likelihood.joint else settings.validation_samples
-        notices.append(
-            f"no log-likelihood and no bits/dim: {why}; the ELBO is that of likelihood "
-            f"{settings.likelihood}, with {draws} draws a row"
-        )
-        evaluator = Evaluator(
-            run.model, samples=draws, seed=seed, log_jacobian=run.transform.row_log_jacobian
-        )
-        rate, distortion = evaluator.rows(run.model, seen.x).T
-        return _Likelihoods(None, -rate - distortion, rate, None)
-    progress = partial(display.working, "log-likelihood")
-    found = importance_sample(run.model, seen.x, draws=samples, seed=seed, progress=progress)
-    return _Likelihoods(
-        found.log_likelihood + seen.log_jacobian, found.elbo + seen.log_jacobian, found.rate, found.growth
+def _score(tallies: Mapping[str, Tally], levels: int | None, dim: int, made: str = "") -> Score:
+    """What a density is worth, by the means over all rows."""
+    value = _mean(tallies, "log_likelihood")
+    return Score(
+        value,
+        None if value is None else bits_per_dim(value, dim, levels),
+        _mean(tallies, "squared_error"),
+        made,
+        None if value is None else float(tallies["log_likelihood"].standard_error),
     )
 
 
-def _why_no_likelihood(run: Run) -> str | None:
-    if is_mass_on_grey(run.transform, run.model.likelihood):
-        return (
-            "the data are grey values, and the likelihood is a mass of zeros and ones: its distortion is a "
-            "cross-entropy (--binarise, or --likelihood gaussian, have one)"
-        )
-    return why_undefined(run.model)
+def _mean(tallies: Mapping[str, Tally], name: str) -> float | None:
+    """A mean, None where it is not defined."""
+    return float(tallies[name].mean) if name in tallies else None
 
 
 def _levels(run: Run, dataset: Dataset, notices: list[str]) -> int | None:
@@ -181,92 +153,31 @@ def _levels(run: Run, dataset: Dataset, notices: list[str]) -> int | None:
     return levels
 
 
-def _coverage(run: Run, seen: _Rows, seed: int, notices: list[str]) -> dict[str, float] | None:
+def _coverage(run: Run, tallies: Mapping[str, Tally], notices: list[str]) -> dict[str, float] | None:
     if why := why_no_intervals(run.model):
         notices.append(f"no predictive intervals: {why}")
         return None
-    return {f"{100 * level:g}%": share for level, share in coverage(run.model, seen.x, seed=seed).items()}
+    shares = zip(LEVELS, tallies["covered"].mean, strict=True)
+    return {f"{100 * level:g}%": float(share) for level, share in shares}
 
 
 def _training_rows(run: Run, train: object, display: Display, notices: list[str]) -> Dataset | None:
     """The rows that baselines are fitted to: those the model was fitted to."""
     try:
-        return run.dataset(train) if train is not None else own_rows(run, display)[0]
+        found = run.dataset(train) if train is not None else own_rows(run, display)[0]
     except VaefitError as problem:
         notices.append(f"no baselines, as the run's training rows cannot be read: {problem}")
         return None
-
-
-def _baselines(
-    run: Run,
-    seen: _Rows,
-    train: Dataset | None,
-    levels: int | None,
-    seed: int,
-    display: Display,
-    notices: list[str],
-    wanted: Collection[str] | None,
-) -> dict[str, Score]:
-    likelihood, transform = run.model.likelihood, run.transform
-    if train is None or is_mass_on_grey(transform, likelihood):
-        return {}
-    binary = likelihood.discrete and not likelihood.levels
-    fitted_to, rows = _Rows.of(run, train, run.settings.seed), seen
-    log_jacobian = seen.log_jacobian
-    if likelihood.levels:
-        # A density of (v + u)/L beside a mass of levels: at most its logarithm plus D log L.
-        fitted_to, rows = _spread(fitted_to, likelihood.levels), _spread(seen, likelihood.levels)
-        log_jacobian = log_jacobian - transform.dim * math.log(likelihood.levels)
-    names, found = [n for n in baselines.for_data(binary) if wanted is None or n in wanted], {}
-    for number, name in enumerate(names):
-        display.working(f"baseline {name}", number, len(names))
-        try:
-            made = baselines.find(name).fit(fitted_to.x, run.model.posterior.latent_dim, seed)
-            value = made.log_likelihood(rows.x) + log_jacobian
-            rebuilt = made.reconstruct(rows.middle)
-        except VaefitError as problem:
-            notices.append(f"baseline left out: {problem}")
-            continue
-        found[name] = Score(
-            float(value.mean()),
-            bits_per_dim(float(value.mean()), transform.dim, levels),
-            None if rebuilt is None else float(((rebuilt - rows.middle) ** 2).mean()),
-            made.made,
-            standard_error(value),
+    if found.n < found.total:
+        notices.append(
+            f"baselines are fitted to {found.n:,} of {found.total:,} training rows, evenly drawn; the model "
+            "to all of them"
         )
     return found
 
 
-def _of_table(
-    run: Run,
-    dataset: Dataset,
-    train: Dataset | None,
-    seed: int,
-    display: Display,
-    notices: list[str],
-    with_columns: bool,
-) -> tuple[dict[str, Score], dict[str, ColumnScore]]:
-    """Baselines of a table with typed columns, and the model beside them on each column."""
-    rows = TableRows.of(run, dataset, seed)
-    made = {}
-    if train is not None:
-        made = fit_baselines(TableRows.of(run, train, run.settings.seed), seed, display, notices)
-    found = {}
-    for name, one in made.items():
-        value = one.log_likelihood(rows.numbers)
-        found[name] = Score(float(value.mean()), None, None, one.made, standard_error(value))
-    return found, by_column(run, rows, made, seed, display) if with_columns else {}
-
-
-def _spread(rows: _Rows, levels: int) -> _Rows:
-    def dequantise(x: Any, u: Any) -> Any:
-        return x + u / levels
-
-    return _Rows(visited(rows.x, dequantise), rows.middle, rows.log_jacobian)
-
-
 def _quality(
-    run: Run, seen: _Rows, train: Dataset | None, features: Features | None, seed: int, notices: list[str]
+    run: Run, seen: Seen, train: Dataset | None, features: Features | None, seed: int, notices: list[str]
 ) -> dict[str, SampleQuality]:
     n = min(MOST_SAMPLES, len(seen.x))
     drawn = run.sample(n, seed=seed, noise=not run.model.likelihood.joint)
@@ -298,9 +209,9 @@ def _in_units(run: Run, dataset: Dataset) -> np.ndarray:
     return run.transform.inverse(run.inputs(dataset))
 
 
-def _ais(run: Run, seen: _Rows, seed: int, display: Display, notices: list[str]) -> dict[str, float] | None:
+def _ais(run: Run, seen: Seen, seed: int, display: Display, notices: list[str]) -> dict[str, float] | None:
     """Annealing on some rows, spread evenly, and its two-sided bracket on rows of the model's own."""
-    if _why_no_likelihood(run):
+    if why_no_likelihood(run):
         notices.append("no annealing, as there is no log-likelihood")
         return None
     how = Annealing(chains=8, steps=300)
@@ -326,4 +237,6 @@ def _ais(run: Run, seen: _Rows, seed: int, display: Display, notices: list[str])
 
 def standard_error(values: Float[np.ndarray, " rows"]) -> float:
     """Of the mean of independent values; NaN for a single one."""
-    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    tally = Tally()
+    tally.add(values)
+    return float(tally.standard_error)

@@ -95,9 +95,14 @@ def _summary(trainer: Trainer, fitted: Run, seconds: float) -> dict[str, Any]:
         "train": asdict(train),
         "validation": None if validation is None else asdict(validation),
         "skipped_steps": int(trainer.state.skipped),
-        **({} if trainer.stream is None else {"waiting": _waiting(fitted.history)}),
+        **({} if trainer.stream is None else _of_stream(trainer, fitted)),
         "parameters": sum(p.size for p in jax.tree.leaves(eqx.filter(fitted.model, eqx.is_inexact_array))),
     }
+
+
+def _of_stream(trainer: Trainer, fitted: Run) -> dict[str, Any]:
+    """How many rows the training ELBO is of, and the share of the time in which the device had none."""
+    return {"train_rows": len(trainer.x), "waiting": _waiting(fitted.history)}
 
 
 def _waiting(history: list[dict[str, Any]]) -> float:

@@ -67,7 +67,7 @@ def fit(
     elif folder is None and tensorboard:
         raise SettingsError("tensorboard writes into the run folder, found no out; give out, a folder")
     fitted, trainer, split = prepare(
-        rows, recipe=recipe, init_from=init_from, weights=weights, display=display, **settings
+        rows, recipe=recipe, init_from=init_from, weights=weights, display=display, ahead=True, **settings
     )
     journal = Journal(fitted, display)
     if folder is not None:

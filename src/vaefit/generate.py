@@ -3,6 +3,8 @@
 Rows go through in blocks of one size, so that one compiled program serves any number of them.
 """
 
+from collections.abc import Iterator
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,9 @@ from jaxtyping import Array, Float, Key
 
 from vaefit.evaluation.blocks import BLOCK, blocks
 from vaefit.model import VAE
+
+# Of new rows, in memory at a time.
+BATCH_NUMBERS = 1 << 24
 
 
 def encode(
@@ -56,6 +61,15 @@ def sample(
     latent_key, output_key = jax.random.split(key)
     z = model.prior_over_latents().sample(latent_key, (n,))
     return _decode(model, np.asarray(z), output_key, dropout, noise)
+
+
+def samples(
+    model: VAE, n: int, *, seed: int, dropout: bool, noise: bool
+) -> Iterator[Float[np.ndarray, "rows variables"]]:
+    """The same, however many: a batch of some million numbers at a time."""
+    size = max(BLOCK, BATCH_NUMBERS // model.likelihood.dim)
+    for batch, first in enumerate(range(0, n, size)):
+        yield sample(model, min(size, n - first), seed=seed, dropout=dropout, noise=noise, batch=batch)
 
 
 def _decode(

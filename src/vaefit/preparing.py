@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vaefit import backend, by_ppca, data, initialise, recipes, run
-from vaefit.assemble import build_trainer, builder
+from vaefit.assemble import begin_compiling, build_trainer, builder
 from vaefit.data import Dataset, Transform, Variable
 from vaefit.display import Display
 from vaefit.errors import SettingsError
@@ -51,9 +51,12 @@ def prepare(
     init_from: str | Path | None,
     display: Display,
     weights: Float[np.ndarray, " rows"] | None = None,
+    ahead: bool = False,
     **settings: Any,
 ) -> Prepared:
     """All that `fit` does before training: data read, settings settled, model built; nothing is written.
+
+    With `ahead` the steps are compiled meanwhile.
 
     Raises:
         VaefitError: the data or a setting cannot be used; the message says why.
@@ -67,7 +70,8 @@ def prepare(
     backend.configure()
     train_rows, held_out = read_and_split(rows, chosen, display)
     settled = settle(chosen, train_rows, set(settings))
-    fitted, trainer, notices = prepared_from(settled, train_rows, held_out, earlier)
+    ahead = ahead and weights is None and train_rows.whole is None
+    fitted, trainer, notices = prepared_from(settled, train_rows, held_out, earlier, ahead=ahead)
     if weights is not None:
         if train_rows.whole is not None:
             raise SettingsError("weights go with rows in memory, found rows read block by block; --no-stream")
@@ -78,7 +82,12 @@ def prepare(
 
 
 def prepared_from(
-    settled: Settled, rows: Dataset, held_out: Dataset | None, earlier: Run | None = None
+    settled: Settled,
+    rows: Dataset,
+    held_out: Dataset | None,
+    earlier: Run | None = None,
+    *,
+    ahead: bool = False,
 ) -> tuple[Run, Trainer, tuple[str, ...]]:
     """The model, its trainer, and what to tell; an earlier run gives its transform and weights."""
     settings, transform = settled.settings, settled.transform if earlier is None else earlier.transform
@@ -86,7 +95,7 @@ def prepared_from(
     check_support(settings, x, rows.source)
     validation = None if held_out is None else forward(transform, held_out)
     if earlier is None:
-        model, settings, notices = _start(settings, transform, x, validation)
+        model, settings, notices = _start(settings, transform, x, validation, ahead=ahead)
     else:
         model, notices = earlier.model_with(settings), ()
     trainer = build_trainer(settings, transform, model, x, validation, whole=rows.whole)
@@ -113,6 +122,8 @@ def _start(
     transform: Transform,
     x: Float[np.ndarray, "rows variables"],
     validation: Float[np.ndarray, "held_out variables"] | None,
+    *,
+    ahead: bool,
 ) -> tuple[VAE, Settings, tuple[str, ...]]:
     """The model where training starts, settings with nothing left open, and what to tell."""
     seen = visited(x, transform.visit, settings.seed)
@@ -124,6 +135,8 @@ def _start(
         None if held_out is None else _as_numbers(held_out, variables),
         transform.shape,
     )
+    if ahead:
+        begin_compiling(settings, transform, x, validated=validation is not None)
     key = jax.random.fold_in(jax.random.key(settings.seed), 0)
     model = builder(settings.of_model(), x.shape[1], variables, transform.shape)(key)
     if settings.start == "random":

@@ -4,7 +4,6 @@ Chunks of steps run inside one compiled loop whose bounds are traced, so that an
 program.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from vaefit import devices
+from vaefit.ahead import Ahead
 from vaefit.model import VAE, Terms
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
@@ -69,6 +69,24 @@ class Program:
     def steps_per_epoch(self) -> int:
         """Steps an epoch, the short last batch included."""
         return -(-self.rows // self.batch_size)
+
+    def first(self, params: PyTree) -> State:
+        """The state before the first step, with these weights."""
+        none = jnp.zeros((), jnp.int32)
+        return State(params, self.optimizer.init(params), none, self.no_sums(), none, none)
+
+    def no_sums(self) -> Sums:
+        """The sums before the first step of an epoch."""
+        rows, loss, rate, distortion = (jnp.zeros(()) for _ in range(4))
+        return Sums(rows, loss, rate, distortion, {name: jnp.zeros(()) for name, _, _ in self.penalties})
+
+    def begin_compiling(self, params: PyTree, variables: int) -> None:
+        """Compile in the background, for weights of these shapes and rows on one device, without weights."""
+        first, chunk, order = compiled(self)
+        key, number, rate = jax.eval_shape(lambda: (jax.random.key(0), jnp.int32(0), jnp.float32(1)))
+        state, rows_in_order = first.begin(params), order.begin(key, 0)
+        x = jax.ShapeDtypeStruct((self.rows, variables), jnp.float32)
+        chunk.begin(state, (x, None), rows_in_order, key, rate, number, number)
 
     def order(self, key: Key[Array, ""], epoch: Int[Array, ""]) -> Int[Array, " padded"]:
         """Which row comes when in an epoch; -1 is padding."""
@@ -185,14 +203,23 @@ class Program:
         return terms, costs
 
 
+class Compiled(NamedTuple):
+    """What of a program is called: the first state, a chunk of steps, the order of an epoch's rows."""
+
+    first: Ahead
+    chunk: Ahead
+    order: Ahead
+
+
 @lru_cache(maxsize=64)
-def compiled(program: Program) -> tuple[Callable[..., tuple[State, Array]], Callable[..., Array]]:
-    """A program's chunk of steps, and its order of rows.
+def compiled(program: Program) -> Compiled:
+    """A program's functions, of all programs that are equal.
 
     The chunk leaves its input as it was: the trainer takes it up again where a step was not finite.
     """
     where = devices.everywhere(program.mesh)
-    return jax.jit(program.chunk, out_shardings=where), jax.jit(program.order, out_shardings=where)
+    chunk, order = (Ahead(f, out_shardings=where) for f in (program.chunk, program.order))
+    return Compiled(Ahead(program.first), chunk, order)
 
 
 def sound(state: State) -> Bool[Array, ""]:

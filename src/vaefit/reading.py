@@ -28,7 +28,7 @@ def read_and_split(
     Raises:
         DataError: the data cannot be read or split.
     """
-    stream = beyond_memory(rows, settings, schema)
+    stream = stream_of(rows, settings, schema)
     if stream is not None:
         return _streamed(stream, settings, display)
     dataset = read(rows, settings, display, schema)
@@ -68,7 +68,7 @@ def _how(settings: Settings, schema: Schema | None) -> dict[str, Any]:
     }
 
 
-def beyond_memory(rows: object, settings: Settings, schema: Schema | None = None) -> Stream | None:
+def stream_of(rows: object, settings: Settings, schema: Schema | None = None) -> Stream | None:
     """Rows that are to be read block by block: as the settings say, or where they do not fit in memory.
 
     Raises:
@@ -87,7 +87,7 @@ def beyond_memory(rows: object, settings: Settings, schema: Schema | None = None
         raise SettingsError(
             f"stream is for .npy without missing cells, .parquet, and images, found {what}; leave it out"
         )
-    wanted = stream is not None and (settings.stream or streams.beyond_memory(stream))
+    wanted = stream is not None and (settings.stream or streams.exceeds_memory(stream))
     return stream if wanted else None
 
 
@@ -119,7 +119,11 @@ def own_rows(run: Run, display: Display) -> tuple[Dataset, Dataset | None]:
     path = run.source.get("path", "array")
     if not Path(str(path)).exists():
         raise DataError(f"{path} is not there" if path != "array" else "it was fitted to an array")
-    train, held_out = read_and_split(path, run.settings, display, schema_of(run.transform))
+    return _split_again(run, path, display)
+
+
+def _split_again(run: Run, rows: object, display: Display) -> tuple[Dataset, Dataset | None]:
+    train, held_out = read_and_split(rows, run.settings, display, schema_of(run.transform))
     held_out = None if held_out is None else data.as_fitted(held_out, run.transform)
     return data.as_fitted(train, run.transform), held_out
 
@@ -146,7 +150,8 @@ def held_against(run: Run, rows: object, display: Display) -> HeldAgainst:
     """
     given = None if rows is None else run.dataset(rows)
     if given is not None and _is_own(run, given):
-        return HeldAgainst(*read_and_split(given, run.settings, display), own=True)
+        again = given if given.whole is None else given.source
+        return HeldAgainst(*_split_again(run, again, display), own=True)
     try:
         train, held_out = own_rows(run, display)
     except DataError as problem:
@@ -157,7 +162,7 @@ def held_against(run: Run, rows: object, display: Display) -> HeldAgainst:
 def _is_own(run: Run, given: Dataset) -> bool:
     """Whether these are all the rows that the run was fitted to."""
     source = run.source
-    if given.n != source.get("rows", 0) + source.get("validation_rows", 0):
+    if given.total != source.get("rows", 0) + source.get("validation_rows", 0):
         return False
     path = Path(str(source.get("path", "array"))).expanduser()
     return not path.exists() or Path(given.source).expanduser().resolve() == path.resolve()

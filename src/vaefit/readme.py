@@ -64,7 +64,9 @@ def text(fitted: Run, *, pictures: bool = True) -> str:
     """The README of a finished run, whose pictures are there."""
     summary, source = fitted.summary, fitted.source
     validated = summary["validation"] is not None
-    bounds = [_bound("training rows", summary["train"])]
+    some = summary.get("train_rows", source["rows"])
+    of = "training rows" if some == source["rows"] else f"{some} of the training rows, evenly drawn"
+    bounds = [_bound(of, summary["train"])]
     if validated:
         bounds.append(_bound("validation rows", summary["validation"]))
     return _TEMPLATE.format(

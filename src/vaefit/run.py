@@ -6,6 +6,7 @@ rows). All of it can be read without this package; nothing in it is executed.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -124,9 +125,19 @@ class Run:
         Raises:
             SettingsError: noise is asked of a likelihood that has none for a single z.
         """
+        return np.concatenate(list(self.samples(n, seed=seed, dropout=dropout, noise=noise)))
+
+    def samples(
+        self, n: int, *, seed: int = 0, dropout: bool | None = None, noise: bool = False
+    ) -> Iterator[Float[np.ndarray, "rows *shape"]]:
+        """The rows of `sample`, some at a time.
+
+        Raises:
+            SettingsError: as `sample` does.
+        """
         self._check_noise(noise)
-        x = generate.sample(self.model, n, seed=seed, dropout=self._dropout(dropout), noise=noise)
-        return self._to_data(x)
+        how = {"seed": seed, "dropout": self._dropout(dropout), "noise": noise}
+        return map(self._to_data, generate.samples(self.model, n, **how))
 
     def decode(self, z: Float[np.ndarray, "rows latent"]) -> Float[np.ndarray, "rows *shape"]:
         """The decoder's mean for latent vectors."""

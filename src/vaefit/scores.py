@@ -81,6 +81,7 @@ class Evaluation:
             "mutual_information": use.mutual_information,
             "marginal_kl": use.marginal_kl,
             "latents": {
+                "rows": use.rows,
                 "kl": None if use.kl is None else use.kl.tolist(),
                 "mean_variance": use.mean_variance.tolist(),
                 "off_prior": use.off_prior,

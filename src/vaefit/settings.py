@@ -91,7 +91,12 @@ class Settings:
     plateau_factor: float = option(0.5, "plateau: what the rate is multiplied by", above=0.0, at_most=1.0)
     # training
     epochs: int | None = option(
-        None, "epochs, at most (auto: 100; for a table as many as make enough steps)", at_least=1
+        None, "epochs, at most (auto: 100; for a table as many as make table_steps)", at_least=1
+    )
+    table_steps: int = option(
+        10_000,
+        "tables: steps that make the epochs (auto: at least 50, at most a tenth of the steps)",
+        at_least=1,
     )
     batch_size: int = option(100, "rows a step", at_least=1)
     shuffle: bool = option(True, "a new order of rows each epoch; off: file order")

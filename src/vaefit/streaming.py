@@ -10,7 +10,8 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
-from vaefit import devices
+from vaefit import devices, processes
+from vaefit.backend import out_of_memory
 from vaefit.data.streams import Window, window_rows, windows
 from vaefit.data.streams.survey import Whole
 
@@ -20,6 +21,10 @@ Forward = Callable[[np.ndarray], Float[np.ndarray, "rows variables"]]
 FEWEST_PAGES = 8
 # Rows that are transformed in one go: what comes in between stays in the processor's caches.
 PIECE = 8192
+
+
+class TooLittleMemory(MemoryError):
+    """For a window of rows, in one of the processes; all of them know."""
 
 
 class Part(NamedTuple):
@@ -106,11 +111,8 @@ class Streamed:
         steps = self.size // self.batch_size
         found = self._begun(epoch, first // steps)
         try:
-            while (part := self._next(found)) is not None:
-                start = part.window.number * steps
-                stop = start + -(-part.window.n // self.batch_size)
-                x = devices.divided_here(self.mesh, part.x, self._capacity)
-                yield Part(start, stop, (x, None), jnp.asarray(part.order), part.window.numbers)
+            while (part := self._next(found, steps)) is not None:
+                yield part
         finally:
             found.close()
         # While the epoch before it is validated.
@@ -149,11 +151,31 @@ class Streamed:
         wanted = MapDataset.source(list(self.windows(epoch, first))).map(self.read)
         return iter(wanted.to_iter_dataset(ReadOptions(num_threads=1, prefetch_buffer_size=1)))
 
-    def _next(self, found: Iterator["Read"]) -> "Read | None":
-        began = time.perf_counter()
-        part = next(found, None)
-        self.waited += time.perf_counter() - began
+    def _next(self, found: Iterator["Read"], steps: int) -> Part | None:
+        """The next window, on the device.
+
+        Raises:
+            TooLittleMemory: in this process or another; all of them raise it.
+        """
+        began, problem, part = time.perf_counter(), None, None
+        try:
+            read = next(found, None)
+            self.waited += time.perf_counter() - began
+            part = None if read is None else self._placed(read, steps)
+        except (MemoryError, RuntimeError) as raised:
+            problem = out_of_memory(raised)
+            if problem is None:
+                raise
+        # Windows are as large in every process, so that all train in step.
+        if processes.greatest(int(problem is not None)):
+            raise TooLittleMemory(problem or "in another process")
         return part
+
+    def _placed(self, read: "Read", steps: int) -> Part:
+        start = read.window.number * steps
+        stop = start + -(-read.window.n // self.batch_size)
+        x = devices.divided_here(self.mesh, read.x, self._capacity)
+        return Part(start, stop, (x, None), jnp.asarray(read.order), read.window.numbers)
 
     def read(self, window: Window) -> "Read":
         """This process's of a window's rows, as the network takes them; as many as all windows have."""

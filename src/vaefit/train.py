@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -25,13 +25,14 @@ from vaefit.backend import out_of_memory
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
 from vaefit.evaluation import Bound, Evaluator, LogJacobian, visited
+from vaefit.likelihoods import Likelihood
 from vaefit.model import VAE
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
-from vaefit.program import Program, State, Sums, compiled
+from vaefit.program import Program, compiled
 from vaefit.progress import Progress
-from vaefit.streaming import Part, Resident, Rows, Streamed
+from vaefit.streaming import Part, Resident, Rows, Streamed, TooLittleMemory
 from vaefit.visits import TrainingVisit
 
 # How long Python stays away: long enough to cost nothing, short enough for a lively progress bar.
@@ -59,6 +60,24 @@ class Plan:
     visit: TrainingVisit = field(default_factory=TrainingVisit)
     log_jacobian: LogJacobian | None = None
     jacobian_varies: bool = False  # from row to row
+
+
+class Parts(NamedTuple):
+    """What training is made of, apart from the model and the rows."""
+
+    objective: Objective
+    penalties: Mapping[str, tuple[float, Penalty]]
+    optimizer: optax.GradientTransformationExtraArgs
+    schedule: Schedule
+    plan: Plan
+
+    def validation_samples(self, likelihood: Likelihood) -> int:
+        """Draws of z for a row in validation."""
+        if likelihood.joint:
+            return self.plan.samples
+        # A bound that weighs samples is judged with as many as it is trained with.
+        least = self.plan.samples if self.objective.needs_each_sample else 1
+        return max(least, self.plan.validation_samples)
 
 
 @runtime_checkable
@@ -102,32 +121,14 @@ class Trainer:
     def __post_init__(self) -> None:
         params, self._static = eqx.partition(self.model, eqx.is_inexact_array)
         self._mesh = devices.mesh()
-        self.state = State(
-            params,
-            jax.jit(self.optimizer.init)(params),
-            jnp.zeros((), jnp.int32),
-            self._no_sums(),
-            *jnp.zeros(2, jnp.int32),
-        )
         self.best = jax.device_get(params)
         self.n = len(self.x) if self.stream is None else self.stream.n
-        self._batch_size = min(self.plan.batch_size, self.n)
-        self.steps_per_epoch = -(-self.n // self._batch_size)
         self.order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
-        self.program = Program(
-            static=self._static,
-            objective=self.objective,
-            penalties=tuple((name, *weighted) for name, weighted in self.penalties.items()),
-            optimizer=self.optimizer,
-            schedule=self.schedule,
-            visit=self.plan.visit,
-            samples=self.plan.samples,
-            shuffle=self.plan.shuffle,
-            rows=self.n,
-            batch_size=self._batch_size,
-            mesh=self._mesh,
-        )
-        self._chunk, self._order_of = compiled(self.program)
+        self._parts = Parts(self.objective, self.penalties, self.optimizer, self.schedule, self.plan)
+        self.program = program_of(self._static, self._parts, self.n)
+        first, self._chunk, self._order_of = compiled(self.program)
+        self.state = first(params)
+        self._batch_size, self.steps_per_epoch = self.program.batch_size, self.program.steps_per_epoch
         self._seconds_per_step = 0.0
         self._log_jacobian = self._mean_log_jacobian()
         self.evaluator = self._evaluator(None)
@@ -142,6 +143,7 @@ class Trainer:
                 self.stream.halve()
         if self.has_start_to_judge:
             self.judge_start(watcher, self.bound())
+        self._rate(0)  # Its operations are compiled while the steps still are.
         try:
             while self.goes_on:
                 self._run_epoch(watcher)
@@ -180,8 +182,9 @@ class Trainer:
                 return self._go_through_epoch(watcher)
             except (MemoryError, RuntimeError) as problem:
                 asked = out_of_memory(problem)
-                # Of several processes the others would go on with windows of another size.
-                if asked is None or self.stream is None or processes.count() > 1 or not self.stream.halve():
+                # Amid a step the other processes know nothing of it, and would go on with larger windows.
+                in_step = processes.count() == 1 or isinstance(problem, TooLittleMemory)
+                if asked is None or self.stream is None or not in_step or not self.stream.halve():
                     raise
             self.progress.halvings += 1
             watcher.on_trouble(
@@ -220,7 +223,7 @@ class Trainer:
         record = self.record(self.progress.epoch, self.n, seconds)
         if waiting is not None:
             record["waiting"] = waiting
-        self.state = self.state._replace(sums=self._copied(self._no_sums()))
+        self.state = self.state._replace(sums=self._copied(self.program.no_sums()))
         self._judge(watcher, record, bound)
 
     def _order(self, epoch: int) -> Int[Array, " padded"]:
@@ -338,9 +341,8 @@ class Trainer:
         """Take the best weights up again, with a smaller learning rate."""
         self.progress.rate_scale *= RECOVERY_FACTOR
         params = jax.tree.map(jnp.asarray, self.best)
-        self.state = self._copied(
-            State(params, self.optimizer.init(params), *self.state[2:-1], jnp.zeros((), jnp.int32))
-        )
+        anew = {"optimizer": self.optimizer.init(params), "failing": jnp.zeros((), jnp.int32)}
+        self.state = self._copied(self.state._replace(params=params, **anew))
 
     def _remembered_epoch(self) -> int:
         return self.progress.best_epoch if self.validation is not None else self.progress.epoch
@@ -374,19 +376,12 @@ class Trainer:
     def _evaluator(self, mesh: Mesh | None) -> Evaluator:
         return Evaluator(
             self.model,
-            samples=self._validation_samples(),
+            samples=self._parts.validation_samples(self.model.likelihood),
             seed=self.plan.seed,
             visit=self.plan.visit.noise,
             log_jacobian=self.plan.log_jacobian,
             mesh=mesh,
         )
-
-    def _validation_samples(self) -> int:
-        if self.model.likelihood.joint:
-            return self.plan.samples
-        # A bound that weighs samples is judged with as many as it is trained with.
-        least = self.plan.samples if self.objective.needs_each_sample else 1
-        return max(least, self.plan.validation_samples)
 
     def _mean_log_jacobian(self) -> float:
         plan = self.plan
@@ -399,9 +394,22 @@ class Trainer:
     def _copied(self, tree: PyTree) -> PyTree:
         return devices.copied(self._mesh, tree)
 
-    def _no_sums(self) -> Sums:
-        rows, loss, rate, distortion = (jnp.zeros(()) for _ in range(4))
-        return Sums(rows, loss, rate, distortion, {name: jnp.zeros(()) for name in self.penalties})
+
+def program_of(static: PyTree, parts: Parts, n: int) -> Program:
+    """What is traced of the training of a model without its weights, on `n` rows."""
+    return Program(
+        static=static,
+        objective=parts.objective,
+        penalties=tuple((name, *weighted) for name, weighted in parts.penalties.items()),
+        optimizer=parts.optimizer,
+        schedule=parts.schedule,
+        visit=parts.plan.visit,
+        samples=parts.plan.samples,
+        shuffle=parts.plan.shuffle,
+        rows=n,
+        batch_size=min(parts.plan.batch_size, n),
+        mesh=devices.mesh(),
+    )
 
 
 def steps_until_next_look(seconds_per_step: float) -> int:

@@ -94,6 +94,20 @@ def test_images_have_the_depth_that_a_reader_of_all_rows_finds(tmp_path: Path, d
     assert found.values.dtype == whole.values.dtype and (found.values == whole.values).all()
 
 
+def test_rows_of_images_are_read_as_those_fitted_and_strange_ones_named(tmp_path: Path):
+    images = np.random.default_rng(0).integers(0, 256, size=(9, 4, 4)).astype(np.float32)
+    images[5] = 1  # alone it might be anything
+    np.save(tmp_path / "x.npy", images)
+    stream = data.open_stream(tmp_path / "x.npy")
+    assert stream is not None and stream.rows(5, 6).levels is None
+    stream.be_like(256)
+    assert (stream.rows(5, 6).levels, stream.rows(5, 6).values.dtype) == (256, np.uint8)
+    images[7, 3, 3] = 256
+    np.save(tmp_path / "x.npy", images)
+    with pytest.raises(DataError, match=r"found 256 in image 8"):
+        stream.rows(4, 9)
+
+
 def test_a_bad_cell_is_named_by_its_row_among_all(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(stream, "BLOCK_CELLS", 100)
     monkeypatch.setattr(npy, "PAGE_BYTES", 160)

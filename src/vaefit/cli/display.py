@@ -1,5 +1,6 @@
 """How a fit is shown: a live bar on a terminal, plain lines elsewhere, nothing when quiet."""
 
+import math
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -141,10 +142,10 @@ class Lines:
         self._say(f"{what}: {done:,} of {total:,}")
 
     def started(self, epochs: int) -> None:
-        """Remember how many epochs there will be."""
+        """Remember how many epochs there will be; the first step will be told at once."""
         self._epochs = epochs
         self._print(f"training: up to {epochs} epochs")
-        self._said_at = time.monotonic()
+        self._said_at = -math.inf
 
     def on_chunk(self, epoch: int, done: float, record: Mapping[str, Any]) -> None:
         """A line if the epoch takes long."""

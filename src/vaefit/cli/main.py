@@ -47,10 +47,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         asked = out_of_memory(problem)
         if asked is None:
             raise
-        return _say(f"out of memory ({asked}); {_LESS}", 2)
+        return processes.leave(_say(f"{_who()}out of memory ({asked}); {_LESS}", 2))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _who() -> str:
+    """Which process speaks, where there are several."""
+    return "" if processes.count() == 1 else f"process {processes.number()} of {processes.count()}: "
 
 
 def _one_line(problem: TyperException) -> str:

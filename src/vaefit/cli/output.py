@@ -1,26 +1,26 @@
-"""Reading data for a run, and writing what a run gives: pictures, arrays, tables."""
+"""Writing what a run gives: pictures, arrays, tables."""
 
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from vaefit import blockwise, data, imputing, scoring, synthetic
 from vaefit.data import Dataset, Schema, streams
 from vaefit.data.tables import decode as cells_of
 from vaefit.errors import DataError, RunError, SettingsError
-from vaefit.figures import cells, learning_curves, reconstructions, samples
-from vaefit.figures.draw import MOST_ROWS
+from vaefit.evaluation import Tally
+from vaefit.figures import PICTURES, cells, learning_curves, reconstructions, samples
 from vaefit.figures.style import WIDTHS, save
 from vaefit.folder import write_atomically
 from vaefit.probing import Probe
+from vaefit.row_blocks import Blocks, InMemory
 from vaefit.run import Run
-from vaefit.settle import parse_size
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,91 +41,19 @@ def check_suffix(path: Path, known: Sequence[str]) -> str:
     return suffix
 
 
-def read_for(
-    fitted: Run,
-    path: str,
-    screen: Any,
-    *,
-    include: Sequence[str] | None,
-    size: str | None,
-    grayscale: bool | None,
-    limit: int | None,
-    key: str | None,
-    skip_bad: bool | None,
-    header: bool | None = None,
-    labels: str | None = None,
-    impute_missing: bool = False,
-) -> Dataset:
-    """Data read the way the fit read its own, unless told otherwise; with labels where asked for.
-
-    With `impute_missing` a table's columns that are not there are missing in every row; so is one of labels.
-    """
-    how = reading_of(
-        fitted,
-        include=include,
-        size=size,
-        grayscale=grayscale,
-        limit=limit,
-        key=key,
-        skip_bad=skip_bad,
-        header=header,
-        # A column of labels is taken out of the rows: the encoder sees it as missing, and the person is told.
-        impute_missing=impute_missing or labels is not None,
-    )
-    read = data.read if labels is None else partial(data.read_labelled, labels=labels)
-    dataset = read(path, **how, progress=screen.reading)
-    screen.close()
-    for message in dataset.notices:
-        screen.notice(message)
-    return fitted.dataset(dataset) if labels is None else dataset
-
-
-def reading_of(
-    fitted: Run,
-    *,
-    include: Sequence[str] | None,
-    size: str | None,
-    grayscale: bool | None,
-    limit: int | None,
-    key: str | None,
-    skip_bad: bool | None,
-    header: bool | None = None,
-    impute_missing: bool = False,
-) -> dict[str, Any]:
-    """How `vaefit.data.read` is to read: the way the fit read its own rows, unless told otherwise."""
-    schema = data.schema_of(fitted.transform)
-    return {
-        "include": tuple(include or ()),
-        "size": parse_size(size or fitted.settings.size),
-        "grayscale": fitted.grayscale if grayscale is None else grayscale,
-        "limit": limit,
-        "key": key,
-        "skip_bad": skip_bad,
-        "header": header,
-        **({} if schema is None else {"schema": schema, "impute_missing": impute_missing}),
-    }
-
-
-def beyond_memory(fitted: Run, path: str, screen: Any, **reading: Any) -> blockwise.Blocks | None:
-    """The rows, to be read block by block, where they are not to be in memory all at once."""
-    return blockwise.beyond_memory(fitted, path, screen, **reading_of(fitted, **reading))
-
-
-def read_or_sample(fitted: Run, path: str, screen: Any, **reading: Any) -> Dataset:
-    """The rows; where they are not to be in memory all at once, some of them, evenly drawn."""
-    blocks = beyond_memory(fitted, path, screen, **reading)
-    if blocks is None:
-        return read_for(fitted, path, screen, **reading)
-    found = blockwise.sampled(blocks)
-    screen.close()
-    return found
-
-
 def write_blocks(frames: "Iterable[pl.DataFrame]", out: Path, schema: Schema | None = None) -> dict[str, Any]:
     """A table written block by block; it takes its name when it is whole."""
-    written: list[int] = []
-    _write(out, lambda path: written.append(streams.write_blocks(frames, path, schema)))
-    return {"out": str(out), "n": written[0]}
+    rows = _write(out, lambda path: streams.write_blocks(frames, path, schema))
+    return {"out": str(out), "n": rows}
+
+
+def require_picture(fitted: Run) -> None:
+    """Refuse pictures of rows that have none, before they are read.
+
+    Raises:
+        DataError: they have typed columns.
+    """
+    cells.require_one_scale(fitted.transform)
 
 
 def reconstruct_to_npz(fitted: Run, dataset: Dataset, out: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -138,41 +66,65 @@ def reconstruct_to_npz(fitted: Run, dataset: Dataset, out: Path, options: dict[s
         "out": str(out),
         "n": dataset.n,
         "samples": options["samples"],
-        "mse": reconstruction_mse(fitted, found.input, found.mean) if one_scale else None,
+        "mse": float(squared_errors(fitted, found.input, found.mean).mean()) if one_scale else None,
     }
 
 
-def reconstruct_to_picture(
-    fitted: Run, dataset: Dataset, out: Path, show: list[int] | None, options: dict[str, Any]
+def reconstruct_to_npy(
+    held: InMemory | Blocks, out: Path, options: dict[str, Any], screen: Any
 ) -> dict[str, Any]:
-    """Some rows, drawn."""
-    cells.require_one_scale(fitted.transform)
-    chosen = show or data.spread(dataset.n, MOST_ROWS)
-    outside = [row for row in chosen if not 0 <= row < dataset.n]
-    if outside:
-        raise DataError(f"--row {outside[0]}: {dataset.source} has rows 0 to {dataset.n - 1}")
-    found = fitted.reconstruct(dataset.take(chosen), **options)
+    """The mean of each row's outputs, block by block where the rows are beyond memory."""
+    fitted, errors = held.run, Tally()
+
+    def means() -> Iterator[np.ndarray]:
+        for block in held.read(options["seed"], what="reconstructing"):
+            found = fitted.reconstruct(block.rows, **{**options, "seed": block.seed})
+            errors.add(squared_errors(fitted, found.input, found.mean))
+            yield found.mean
+
+    shape = (held.n, *fitted.transform.shape)
+    _write(out, lambda path: streams.write_array(means(), path, shape))
+    screen.close()
+    one_scale = cells.one_scale(fitted.transform)
+    mse = float(errors.mean) if one_scale else None
+    return {"out": str(out), "n": held.n, "samples": options["samples"], "mse": mse}
+
+
+def reconstruct_to_picture(
+    fitted: Run, dataset: Dataset, chosen: list[int], out: Path, options: dict[str, Any]
+) -> dict[str, Any]:
+    """These rows, drawn; `chosen` are their numbers."""
+    found = fitted.reconstruct(dataset, **options)
     save(reconstructions.draw(found, fitted.transform, columns=dataset.columns), out)
-    names = [dataset.names[row] for row in chosen] if dataset.names else None
+    names = list(dataset.names) if dataset.names else None
     return {"out": str(out), "n": len(chosen), "rows": chosen, "names": names, "samples": options["samples"]}
 
 
-def reconstruction_mse(fitted: Run, inputs: np.ndarray, mean: np.ndarray) -> float:
-    """Mean squared error of the mean output at the network's scale (pixels/256 for 8-bit images)."""
+def squared_errors(
+    fitted: Run, inputs: Float[np.ndarray, "rows *shape"], mean: Float[np.ndarray, "rows *shape"]
+) -> Float[np.ndarray, " rows"]:
+    """Mean squared error of each row's mean output at the network's scale (pixels/256 for 8-bit images)."""
     flat = (len(inputs), -1)
     unit = fitted.transform.inverse_scale(np.ones(fitted.transform.dim))
-    return float(np.mean(((inputs - mean).reshape(flat) / unit) ** 2, dtype=np.float64))
+    return (((inputs - mean).reshape(flat) / unit).astype(np.float64) ** 2).mean(axis=1)
 
 
-def write_samples(fitted: Run, rows: np.ndarray, out: Path) -> dict[str, Any]:
-    """Samples as a picture or an array."""
-    if out.suffix.lower() == ".npz":
-        _write_npz(out, {"samples": rows})
-    elif out.suffix.lower() == ".npy":
-        _write(out, lambda path: np.save(path, rows))
-    else:
-        save(samples.draw(rows, fitted.transform), out)
-    return {"out": str(out), "n": len(rows)}
+def write_samples(fitted: Run, n: int, out: Path, options: dict[str, Any], screen: Any) -> dict[str, Any]:
+    """New rows as a picture, or some at a time as an array."""
+    if out.suffix.lower() in PICTURES:
+        save(samples.draw(fitted.sample(n, **options), fitted.transform), out)
+        return {"out": str(out), "n": n}
+
+    def blocks() -> Iterator[np.ndarray]:
+        done = 0
+        for rows in fitted.samples(n, **options):
+            yield rows
+            done += len(rows)
+            screen.working("sampling", done, n)
+
+    shape = (n, *fitted.transform.shape)
+    _write(out, lambda path: streams.write_array(blocks(), path, shape, "samples"))
+    return {"out": str(out), "n": n}
 
 
 def write_new_rows(
@@ -201,15 +153,13 @@ def write_imputed(
 
 
 def write_imputed_blocks(
-    blocks: blockwise.Blocks, out: Path, options: dict[str, Any], *, intervals: bool
+    blocks: Blocks, out: Path, options: dict[str, Any], *, intervals: bool
 ) -> dict[str, Any]:
-    """The same block by block; several tables one after the other."""
+    """The same block by block, all tables side by side."""
     schema, paths = synthetic.schema_of(blocks.run), numbered(out, max(1, options["multiple"]))
-    written: dict[str, Any] = {}
-    for number, path in enumerate(paths):
-        frames = blockwise.completed(blocks, options, intervals=intervals, table=number)
-        written = write_blocks(frames, path, schema)
-    return {**written, "out": str(out) if len(paths) == 1 else [str(path) for path in paths]}
+    groups = blockwise.completed(blocks, options, intervals=intervals)
+    rows = _write_all(paths, lambda temporary: streams.write_tables(groups, temporary, schema))
+    return {"out": str(out) if len(paths) == 1 else [str(path) for path in paths], "n": rows}
 
 
 def numbered(out: Path, count: int) -> list[Path]:
@@ -245,8 +195,11 @@ def write_decoded(fitted: Run, latents: np.ndarray, out: Path) -> dict[str, Any]
     rows = fitted.decode(latents)
     if out.suffix.lower() == ".npz":
         _write_npz(out, {"decoded": rows})
-        return {"out": str(out), "n": len(rows)}
-    return write_samples(fitted, rows, out)
+    elif out.suffix.lower() == ".npy":
+        _write(out, lambda path: np.save(path, rows))
+    else:
+        save(samples.draw(rows, fitted.transform), out)
+    return {"out": str(out), "n": len(rows)}
 
 
 def write_latents(fitted: Run, dataset: Dataset, out: Path) -> dict[str, Any]:
@@ -259,7 +212,7 @@ def write_latents(fitted: Run, dataset: Dataset, out: Path) -> dict[str, Any]:
     return {"out": str(out), "n": dataset.n, "latent_dim": mean.shape[1]}
 
 
-def write_latent_blocks(blocks: blockwise.Blocks, out: Path) -> dict[str, Any]:
+def write_latent_blocks(blocks: Blocks, out: Path) -> dict[str, Any]:
     """The same as a table, block by block."""
     found = write_blocks(blockwise.latents(blocks), out)
     return {**found, "latent_dim": blocks.run.model.posterior.latent_dim}
@@ -279,19 +232,29 @@ def _write_npz(out: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _write_frame(out: Path, frame: "pl.DataFrame") -> None:
-    _write(out, frame.write_csv if out.suffix.lower() == ".csv" else frame.write_parquet)
+    _write(out, lambda path: data.write_table(frame, path))
 
 
-def _write(out: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file that takes its name only when it is whole."""
-    temporary = out.with_name(f".{os.getpid()}.{out.name}")
+def _write(out: Path, write: Callable[[Path], Any]) -> Any:
+    """Let `write` fill a file that takes its name only when it is whole; returns what `write` does."""
+    return _write_all([out], lambda temporary: write(temporary[0]))
+
+
+def _write_all(outs: Sequence[Path], write: Callable[[list[Path]], Any]) -> Any:
+    """The same of files in one folder, which take their names when all of them are whole."""
+    temporary = [out.with_name(f".{os.getpid()}.{out.name}") for out in outs]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        temporary.replace(out)
+        outs[0].parent.mkdir(parents=True, exist_ok=True)
+        found = write(temporary)
+        for path, out in zip(temporary, outs, strict=True):
+            path.replace(out)
     except OSError as problem:
-        why = problem.strerror or str(problem).replace(temporary.name, out.name)
-        raise RunError(f"cannot write {out}: {why}") from None
+        why = problem.strerror or str(problem).replace(temporary[0].name, outs[0].name)
+        raise RunError(f"cannot write {outs[0]}: {why}") from None
+    except DataError as problem:
+        raise type(problem)(str(problem).replace(temporary[0].name, outs[0].name)) from problem
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for path in temporary:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+    return found

@@ -12,9 +12,10 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key, PyTree
 
 from vaefit import devices
+from vaefit.ahead import Ahead
 from vaefit.backend import computes_on_cpu
 from vaefit.data import Visit
-from vaefit.evaluation.blocks import blocks
+from vaefit.evaluation.blocks import BLOCK, blocks
 from vaefit.evaluation.visit import visited
 from vaefit.model import VAE, importance_weighted
 
@@ -74,13 +75,20 @@ class Evaluator:
         rate, distortion, tighter = (float(mean) for mean in means)
         return Bound(-rate - distortion, rate, distortion, tighter)
 
-    def rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 2"]:
-        """Rate and distortion of each row, nats; of a model, or of its arrays alone."""
-        return self._rows(model, x)[:, :2]
+    def rows(
+        self, model: PyTree, x: Float[np.ndarray, "rows variables"], first: int = 0
+    ) -> Float[np.ndarray, "rows 2"]:
+        """Rate and distortion of each row, nats; of a model, or of its arrays alone.
 
-    def _rows(self, model: PyTree, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows 3"]:
+        `first` is the number of the first row, where these are some of many.
+        """
+        return self._rows(model, x, first)[:, :2]
+
+    def _rows(
+        self, model: PyTree, x: Float[np.ndarray, "rows variables"], first: int = 0
+    ) -> Float[np.ndarray, "rows 3"]:
         params, found = eqx.filter(model, eqx.is_inexact_array), []
-        for number, (rows, (block,)) in enumerate(blocks(x)):
+        for number, (rows, (block,)) in enumerate(blocks(x), first // BLOCK):
             seen = self.seen(np.asarray(block))
             key = jax.random.fold_in(self.key, number)
             terms = self._block(params, devices.copied(self._mesh, seen), key)
@@ -101,8 +109,14 @@ class Evaluator:
         return self._log_jacobian(seen)[:, None] * np.array([0.0, -1.0, 1.0])
 
 
+def begin_compiling(static: PyTree, params: PyTree, samples: int, variables: int) -> None:
+    """Compile in the background what an `Evaluator` needs, on one device, of a model of these shapes."""
+    x = jax.ShapeDtypeStruct((BLOCK, variables), jnp.float32)
+    _compiled(static, samples, None).begin(params, x, jax.eval_shape(lambda: jax.random.key(0)))
+
+
 @lru_cache(maxsize=64)
-def _compiled(static: PyTree, samples: int, mesh: Mesh | None) -> Callable[..., Float[Array, "rows 3"]]:
+def _compiled(static: PyTree, samples: int, mesh: Mesh | None) -> Ahead:
     """Rate, distortion and importance-weighted bound of a block; one program for all models of a make."""
 
     def terms_of_block(
@@ -112,7 +126,7 @@ def _compiled(static: PyTree, samples: int, mesh: Mesh | None) -> Callable[..., 
         with devices.spreading(mesh):
             return block_terms(eqx.combine(params, static), x, key, samples)
 
-    return jax.jit(terms_of_block, out_shardings=devices.everywhere(mesh))
+    return Ahead(terms_of_block, out_shardings=devices.everywhere(mesh))
 
 
 def block_terms(

@@ -52,9 +52,19 @@ def coverage(model: VAE, x: Float[np.ndarray, "rows variables"], *, seed: int = 
     """
     if why := why_no_intervals(model):
         raise SettingsError(f"expected a likelihood with intervals, found none: {why}; leave coverage out")
+    shares = covered(model, x, seed=seed).mean(axis=0, dtype=np.float64)
+    return {level: float(share) for level, share in zip(LEVELS, shares, strict=True)}
+
+
+def covered(
+    model: VAE, x: Float[np.ndarray, "rows variables"], *, seed: int = 0, first: int = 0
+) -> Float[np.ndarray, "rows levels"]:
+    """What `coverage` is the mean of: of each row's values, those inside; `first` is the first row's number.
+
+    Its noise is a row's own, so that rows in blocks get the shares of all rows at once.
+    """
     key = jax.random.fold_in(jax.random.key(seed), 10)
-    inside = mapped(partial(_inside, model, key), x, np.arange(len(x))).mean(axis=0, dtype=np.float64)
-    return {level: float(share) for level, share in zip(LEVELS, inside, strict=True)}
+    return mapped(partial(_inside, model, key), x, first + np.arange(len(x)))
 
 
 @eqx.filter_jit

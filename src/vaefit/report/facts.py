@@ -117,7 +117,7 @@ class Facts:
         return facts._thinned()
 
     def _thinned(self) -> "Facts":
-        full = tuple(0 if rows is None else rows.n for rows in (self.train, self.held_out))
+        full = tuple(0 if rows is None else rows.total for rows in (self.train, self.held_out))
         return replace(
             self,
             train=_thinned(self.train, MOST_TRAINING),

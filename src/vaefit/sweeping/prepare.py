@@ -7,14 +7,13 @@ import numpy as np
 
 from vaefit import recipes
 from vaefit.display import Display, Silent
-from vaefit.errors import DataError, SettingsError
+from vaefit.errors import SettingsError
 from vaefit.journal import Journal
 from vaefit.preparing import Split, prepare
-from vaefit.reading import read
+from vaefit.reading import read, stream_of
 from vaefit.remembered import remembering
 from vaefit.sweeping.stack import Member
 from vaefit.sweeping.traced import shared_by
-from vaefit.train import Trainer
 
 # Models in one program, at most: what they need together must fit into memory.
 TOGETHER = 64
@@ -59,7 +58,6 @@ def prepare_all(
         for number, (name, own) in enumerate(models.items()):
             screen.working("preparing models", number, len(models))
             prepared = prepare(rows, recipe=recipe, init_from=None, display=told, **{**settings, **own})
-            _check_in_memory(prepared.trainer)
             splits[name] = prepared.split
             journal = Journal(prepared.fitted, Named(name, screen))
             members.append(Member(name, prepared.fitted, prepared.trainer, journal))
@@ -70,21 +68,19 @@ def prepare_all(
 
 
 def groups(members: list[Member], most: int) -> list[list[Member]]:
-    """Members that share a program, at most so many in each group."""
+    """Members that share a program, at most so many in each group; one alone whose rows are streamed."""
     found: dict[Any, list[Member]] = {}
     for member in members:
-        found.setdefault(shared_by(member.trainer, member.settings), []).append(member)
+        streamed = member.trainer.stream is not None
+        key = member.name if streamed else shared_by(member.trainer, member.settings)
+        found.setdefault(key, []).append(member)
     return [alike[i : i + most] for alike in found.values() for i in range(0, len(alike), most)]
 
 
 def _read_once(rows: object, recipe: str, settings: Mapping[str, Any], display: Display) -> object:
+    """The rows in memory, once for all models; where they are not to be there, what they are read from."""
     chosen = recipes.load(recipe).settings.with_(**settings)
-    if chosen.stream:
-        raise SettingsError(
-            "a sweep keeps the rows in memory, once for all models, found stream; leave it out (--limit "
-            "takes the first rows)"
-        )
-    return read(rows, chosen, display)
+    return read(rows, chosen, display) if stream_of(rows, chosen) is None else rows
 
 
 def _share_rows(members: list[Member], splits: dict[str, Split]) -> None:
@@ -101,14 +97,6 @@ def _share_rows(members: list[Member], splits: dict[str, Split]) -> None:
 def _same_rows(a: Member, b: Member) -> bool:
     pairs = ((a.trainer.x, b.trainer.x), (a.held_out, b.held_out))
     return all((x is y) or np.array_equal(x, y, equal_nan=True) for x, y in pairs)
-
-
-def _check_in_memory(trainer: Trainer) -> None:
-    if trainer.stream is not None:
-        raise DataError(
-            f"a sweep keeps its rows in memory, found {trainer.n:,} that are streamed; sweep over some "
-            "of them (--limit), then fit all with the best settings"
-        )
 
 
 def _check_comparable(members: list[Member]) -> None:

@@ -17,7 +17,7 @@ from vaefit.program import State
 from vaefit.run import Run
 from vaefit.settings import Settings
 from vaefit.sweeping.latents import narrowed, widened
-from vaefit.sweeping.states import Alone, Chunk, Given, Stacked, States
+from vaefit.sweeping.states import Apart, Chunk, Given, Stacked, States
 from vaefit.sweeping.traced import compiled, numbers_of, shared_by
 from vaefit.train import Trainer, steps_until_next_look
 
@@ -86,7 +86,7 @@ class Stack:
         _, self._order_of, _ = compiled(self._shared)
         rows, self._data = _each_once([m.trainer.x for m in members])
         held_out, which = self._validation_rows()
-        self._states: States = (Alone if self._shared.alone else Stacked)(
+        self._states: States = (Apart if self._shared.apart else Stacked)(
             self._shared,
             [self._wide(m) for m in members],
             [_given(m, data) for m, data in zip(members, which, strict=True)],
@@ -99,7 +99,7 @@ class Stack:
         """Whether to go on as it is for just these members, or to make a smaller stack of them."""
         if {id(m) for m in members} != {id(m) for m in self.members if m.goes_on}:
             return False
-        if self._shared.alone or 2 * len(members) > len(self.members):
+        if self._shared.apart or 2 * len(members) > len(self.members):
             return True
         left = max(m.settings.most_epochs - m.trainer.progress.epoch for m in members)
         idle = 1 - len(members) / len(self.members)

@@ -59,7 +59,7 @@ class States(Protocol):
         ...
 
 
-class Alone:
+class Apart:
     """A state for each model, as many models at work at a time as there are processors: for CPUs.
 
     The matrix products of one model gain little or nothing from a second processor; models side by side

@@ -24,7 +24,8 @@ from vaefit.sweeping.prepare import TOGETHER, groups, prepare_all
 from vaefit.sweeping.readme import text as readme_of
 from vaefit.sweeping.results import Sweep
 from vaefit.sweeping.stack import Member
-from vaefit.sweeping.train import Stop, train
+from vaefit.sweeping.stop import Stop
+from vaefit.sweeping.train import train
 
 
 def sweep(

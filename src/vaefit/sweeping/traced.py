@@ -72,7 +72,7 @@ class Shared:
     """What models that train as one have in common: all that is not among their `Numbers`.
 
     The program has the largest number of latents; `masked` is whether some models have fewer. Without
-    `alone` the program is mapped over all models.
+    `apart` the program is mapped over all models.
     """
 
     program: Program
@@ -80,7 +80,7 @@ class Shared:
     stages: tuple[tuple[float, float], ...]
     validation_samples: int
     masked: bool
-    alone: bool
+    apart: bool
 
     def own(self, numbers: Numbers) -> Program:
         """One model's program, within a trace."""
@@ -158,7 +158,7 @@ def shared_by(trainer: Trainer, settings: Settings) -> tuple[Shared, tuple[Any, 
         tuple(settings.stage_list()) if staged else (),
         trainer.evaluator.samples,
         masked=False,
-        alone=better_alone(),
+        apart=better_apart(),
     )
     own = {*OWN, *RATES, *same}
     own |= {name.replace("-", "_") for name in settings.penalties()}
@@ -167,7 +167,7 @@ def shared_by(trainer: Trainer, settings: Settings) -> tuple[Shared, tuple[Any, 
     return shared, (rest, trainer.x.shape, held_out)
 
 
-def better_alone() -> bool:
+def better_apart() -> bool:
     """Whether a model is better trained on a processor of its own than beside others in one program."""
     return jax.default_backend() == "cpu"
 
@@ -184,7 +184,7 @@ def compiled(shared: Shared) -> tuple[Callable[..., Any], Callable[..., Any], Ca
     The first and the last are of one model, or mapped over all.
     """
     chunk, terms = shared.chunk, shared.terms
-    if not shared.alone:
+    if not shared.apart:
         chunk = jax.vmap(chunk, (0, 0, None, 0, 0, 0, None, None))
         terms = jax.vmap(terms, (0, 0, None, 0, 0))
     return jax.jit(chunk), jax.jit(shared.order), jax.jit(terms)

@@ -1,36 +1,11 @@
-"""Groups of members trained to their end, one program each, and what to do when someone says stop."""
+"""Groups of members trained to their end, one program each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from vaefit.display import Display
-from vaefit.errors import Interrupted
+from vaefit.sweeping.alone import train_alone
 from vaefit.sweeping.stack import Look, Member, Stack
-
-
-class Stop:
-    """Whether Ctrl-C or SIGTERM came; a second one ends all at once."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-
-    def heed(self, number: int, _frame: object) -> None:
-        """Remember the signal."""
-        if self.signal is not None:
-            raise KeyboardInterrupt
-        self.signal = number
-
-    def check(self, save: Callable[[], None], folder: object) -> None:
-        """End here if a signal asked for it, all saved.
-
-        Raises:
-            Interrupted: it did.
-        """
-        if self.signal is not None:
-            save()
-            raise Interrupted(
-                f"the sweep was stopped; all is saved; go on with: vaefit sweep --resume {folder}",
-                exit_code=128 + self.signal,
-            )
+from vaefit.sweeping.stop import Stop
 
 
 def train(members: Sequence[Member], display: Display, stop: Stop, folder: object) -> None:
@@ -38,7 +13,12 @@ def train(members: Sequence[Member], display: Display, stop: Stop, folder: objec
 
     Raises:
         Interrupted: a signal asked for it; all is saved in `folder`.
+        DataError: rows that are read block by block can no longer be read.
     """
+    if members[0].trainer.stream is not None:
+        (alone,) = members
+        train_alone(alone, display, stop, folder)
+        return
     stack: Stack | None = None
     display.started(max(m.settings.most_epochs for m in members))
     while going := [m for m in members if m.goes_on]:

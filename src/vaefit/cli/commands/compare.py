@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from vaefit.cli.app import Device, Json, Quiet, Seed, Threads, app, print_json, start
-from vaefit.cli.commands.evaluate import Samples
+from vaefit.cli.commands.evaluate import MostRows, Samples
 from vaefit.cli.flags import with_reading
 from vaefit.cli.help import Command
 from vaefit.errors import SettingsError
@@ -26,6 +26,7 @@ def compare(
         typer.Argument(metavar="RUN RUN ... [DATA]", help="runs; DATA last (unset: validation rows)"),
     ],
     samples: Samples = 1000,
+    most: MostRows = None,
     reading: dict[str, Any],
     seed: Seed = 0,
     device: Device = None,
@@ -41,7 +42,9 @@ def compare(
     folders, rows = _folders_and_data(runs)
     if len(folders) < 2:
         raise SettingsError(f"expected at least two runs to compare, found {len(folders)} (DATA comes last)")
-    from vaefit.cli import display, output
+    if most is not None and rows is None:
+        raise SettingsError("--rows is for rows of DATA, found no DATA; give it after the runs")
+    from vaefit.cli import display, inputs
 
     screen = display.choose(quiet)
     start(device, threads, screen)
@@ -50,7 +53,7 @@ def compare(
 
     loaded = [load(folder) for folder in folders]
     try:
-        dataset = None if rows is None else output.read_or_sample(loaded[0], rows, screen, **reading)
+        dataset = None if rows is None else inputs.rows_for(loaded[0], rows, screen, most, **reading)
         found = comparing.compare(loaded, dataset, samples=samples, seed=seed, display=screen)
     finally:
         screen.close()
@@ -72,5 +75,5 @@ def _text(found: Any) -> str:
         for line, d in zip(scores(found.scores), found.differences.values(), strict=True)
     ]
     heads = ["", "log p(x)", "", "bits/dim", "MSE", "active", "to the best"]
-    head = f"{found.n} rows; nats per datum; * is the best of its column"
+    head = f"{found.n:,} rows; nats per datum; * is the best of its column"
     return "\n".join([head, table(heads, lines), *(f"note: {message}" for message in found.notices)])

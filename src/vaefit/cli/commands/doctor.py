@@ -30,11 +30,11 @@ def doctor(
     Looks at the run's history, weights and own data, read again; DATA, where given, is held against the
     training rows in place of the validation rows.
     """
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs
 
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    dataset = None if rows is None else output.read_or_sample(fitted, rows, screen, **reading)
+    dataset = None if rows is None else inputs.read_or_sample(fitted, rows, screen, **reading)
     from vaefit.doctor import report
 
     found = report(fitted, dataset, screen)

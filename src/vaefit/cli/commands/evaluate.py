@@ -12,6 +12,10 @@ from vaefit.folder import runs_in
 Samples = Annotated[
     int, typer.Option("--samples", metavar="K", min=1, help="draws of q(z|x) a row for the log-likelihood")
 ]
+MostRows = Annotated[
+    int | None,
+    typer.Option("--rows", metavar="N", min=1, help="look at N rows of DATA, evenly drawn (unset: all)"),
+]
 
 
 @app.command(
@@ -25,6 +29,7 @@ def evaluate(
     run: RunFolder,
     rows: Data,
     samples: Samples = 5000,
+    most: MostRows = None,
     ais: Annotated[
         bool, typer.Option("--ais", help="annealed importance sampling too, on 32 rows, and its bracket")
     ] = False,
@@ -41,10 +46,10 @@ def evaluate(
     Log-likelihood by importance sampling, ELBO, rate and distortion (nats per datum), bits per dimension,
     reconstruction error, use of the latents, coverage, sample quality; baselines in one table with the model,
     the best of each column starred. Of a table with typed columns also each column given the others. A folder
-    of `vaefit fit --seeds` gives mean and standard error over seeds. Of DATA beyond memory some rows are
-    looked at, evenly drawn from all of them.
+    of `vaefit fit --seeds` gives mean and standard error over seeds. DATA beyond memory are looked at block
+    by block; what takes rows together, as use of the latents, is of some of them, and says of how many.
     """
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs
 
     screen = display.choose(quiet)
     start(device, threads, screen)
@@ -55,7 +60,7 @@ def evaluate(
     try:
         for folder in runs_in(run):
             fitted = load(folder)
-            dataset = output.read_or_sample(fitted, rows, screen, **reading)
+            dataset = inputs.rows_for(fitted, rows, screen, most, **reading)
             found[folder.name] = evaluating.evaluate(
                 fitted, dataset, samples=samples, seed=seed, ais=ais, with_baselines=baselines, display=screen
             )
@@ -78,21 +83,22 @@ def _text(found: Any) -> str:
     if found.reconstruction_mse is None:  # typed columns have neither bits nor one scale of errors
         heads, *body = [[*line[:3], line[5]] for line in [heads, *body]]
     lines = [
-        f"{found.n} rows, K = {found.draws}; nats per datum; * is the best of its column",
+        f"{found.n:,} rows, K = {found.draws}; nats per datum; * is the best of its column",
         table(heads, body),
         "",
         f"elbo {found.elbo:.2f}  rate {found.rate:.2f}  distortion {found.distortion:.2f}" + _growth(found),
-        f"latents: {found.latents.active_units} of {len(found.latents.mean_variance)} active"
-        + _split(found.latents),
+        f"latents{_on(found.latents.rows, found.n)}: {found.latents.active_units} of "
+        f"{len(found.latents.mean_variance)} active{_split(found.latents)}",
     ]
     if found.columns:
-        lines += ["", _columns(found.columns), ""]
+        lines += ["", _columns(found.columns, found.n), ""]
     if found.coverage:
         shares = ", ".join(f"{name}: {100 * share:.1f}%" for name, share in found.coverage.items())
         lines.append(f"predictive intervals hold {shares}")
     lines += [
-        f"samples ({name}): precision {q.precision:.2f}  recall {q.recall:.2f}  density {q.density:.2f}  "
-        f"coverage {q.coverage:.2f}  MMD^2 {q.mmd2:.4f} (p = {q.mmd_p:.3f})  Frechet {q.frechet:.4g}"
+        f"samples ({name}{_on(q.rows, found.n)}): precision {q.precision:.2f}  recall {q.recall:.2f}  "
+        f"density {q.density:.2f}  coverage {q.coverage:.2f}  "
+        f"MMD^2 {q.mmd2:.4f} (p = {q.mmd_p:.3f})  Frechet {q.frechet:.4g}"
         for name, q in found.sample_quality.items()
     ]
     if found.ais:
@@ -106,7 +112,12 @@ def _text(found: Any) -> str:
     return "\n".join([*lines, *(f"note: {message}" for message in found.notices)])
 
 
-def _columns(columns: dict[str, Any]) -> str:
+def _on(rows: int, n: int) -> str:
+    """Of how many rows a number is, where it is not of all."""
+    return f" on {rows:,} rows" if rows < n else ""
+
+
+def _columns(columns: dict[str, Any], n: int) -> str:
     """Each column given the others: log-density and error of the model and of each baseline."""
     from vaefit.cli.tables import number, table
     from vaefit.evaluating import MODEL
@@ -123,9 +134,11 @@ def _columns(columns: dict[str, Any]) -> str:
             for part in (number(one.log_likelihood, 3, best), number(one.error, 3, least))
         ]
         lines.append([name, column.type, *cells])
+    most = max(column.cells for column in columns.values())
+    some = f" (of {most:,} cells at most)" if most < n else ""
     return (
-        "each column given the row's others: log-density (nats), error (share of wrong categories, RMSE of "
-        f"numbers in sds)\n{table(heads, lines)}"
+        f"each column given the row's others{some}: log-density (nats), error (share of wrong categories, "
+        f"RMSE of numbers in sds)\n{table(heads, lines)}"
     )
 
 

@@ -36,7 +36,7 @@ def explore(
     Sliders decode live; an image that is dropped, or a row that is pasted, comes back with its
     reconstruction, its likelihood, what makes it odd, and the training rows nearest to it.
     """
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs
     from vaefit.explore import serve
     from vaefit.explore.server import bound, open_browser
 
@@ -44,7 +44,7 @@ def explore(
     listening = bound(port)
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    dataset = None if rows is None else output.read_or_sample(fitted, rows, screen, **reading)
+    dataset = None if rows is None else inputs.read_or_sample(fitted, rows, screen, **reading)
 
     def told(address: str) -> None:
         screen.close()

@@ -87,7 +87,9 @@ def figure(
     output.check_suffix(out, PICTURES)
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    given = None if rows is None else output.read_for(fitted, rows, screen, labels=labels, **reading)
+    given = None
+    if rows is not None:
+        given, row = _rows(fitted, rows, screen, row or [], labels, reading)
     from vaefit.figures.draw import figure as drawn
 
     figure = drawn(
@@ -106,6 +108,18 @@ def figure(
     screen.close()
     size = [round(float(side), 3) for side in figure.get_size_inches()]
     finish({"out": str(out), "figure": name, "inches": size}, as_json)
+
+
+def _rows(
+    fitted: Any, path: str, screen: Any, row: list[int], labels: str | None, reading: dict[str, Any]
+) -> tuple[Any, list[int]]:
+    """Rows of DATA, evenly drawn where they are beyond memory, and the places of those asked for."""
+    from vaefit.cli import inputs
+
+    if labels is None:
+        return inputs.some_with(fitted, path, screen, row, **reading)
+    why = "--labels takes all rows at once"
+    return inputs.read_whole(fitted, path, screen, why, labels=labels, **reading), row
 
 
 def _check(name: str, given: dict[str, Any]) -> None:

@@ -206,13 +206,19 @@ def _print_summary(summary: dict[str, Any]) -> None:
     for name in ("train", "validation"):
         if summary[name]:
             numbers = "  ".join(f"{k} {v:.2f}" for k, v in summary[name].items())
-            typer.echo(f"{name:>10}: {numbers} (nats per datum)")
+            typer.echo(f"{name:>10}: {numbers} (nats per datum{_on_some(summary, name)})")
     typer.echo(
         f"{summary['epochs']} epochs in {summary['seconds']:.1f} s, kept epoch {summary['best_epoch']}; "
         f"read {_page(Path(summary['run']))}"
     )
     for finding in summary["findings"]:
         typer.echo(finding["line"])
+
+
+def _on_some(summary: dict[str, Any], name: str) -> str:
+    """Of how many rows the training ELBO is, where these are some of those read block by block."""
+    some = summary.get("train_rows") if name == "train" else None
+    return "" if some is None else f", {some:,} rows"
 
 
 def _page(folder: Path) -> Path:

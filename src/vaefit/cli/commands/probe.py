@@ -11,6 +11,8 @@ from vaefit.cli.help import Command
 from vaefit.errors import SettingsError
 from vaefit.figures import PICTURES
 
+_WHY_WHOLE = "probe takes all rows at once"
+
 
 @app.command(
     cls=Command,
@@ -65,7 +67,7 @@ def probe(
     random features of the same size. Accuracy, balanced accuracy and AUC on test rows; same draws for all.
     """
     sizes = _whole_numbers(per_class)
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs, output
 
     if out is not None and out.suffix:
         output.check_suffix(out, PICTURES)
@@ -74,7 +76,7 @@ def probe(
     from vaefit import probing
 
     try:
-        given = output.read_for(fitted, rows, screen, labels=labels, **reading)
+        given = inputs.read_whole(fitted, rows, screen, _WHY_WHOLE, labels=labels, **reading)
         found = probing.probe(
             fitted,
             given,
@@ -104,7 +106,7 @@ def _test(
     reading: dict[str, Any],
 ) -> Any:
     """A share of DATA, or other data read in the same way but for its key and labels."""
-    from vaefit.cli import output
+    from vaefit.cli import inputs
 
     share = _share("0.3" if test is None and key is None else test or rows)
     if share is not None:
@@ -112,7 +114,7 @@ def _test(
             raise SettingsError(f"--test-key is for other data, found --test {test}; leave one of them out")
         return share
     changed = {**reading, "key": key or reading["key"], "limit": None}
-    return output.read_for(fitted, test or rows, screen, labels=labels, **changed)
+    return inputs.read_whole(fitted, test or rows, screen, _WHY_WHOLE, labels=labels, **changed)
 
 
 def _share(test: str) -> float | None:

@@ -41,14 +41,14 @@ def report(
     decoder, samples, calibration, and of tables every column. It is about DATA where given, otherwise about
     the run's validation rows. The page embeds rows of the data unless --no-data says otherwise.
     """
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs, output
 
     path = run / REPORT if out is None else out
     output.check_suffix(path, (".html", ".htm"))
     screen = display.choose(quiet)
     try:
         fitted = load_run(run, device, threads, screen)
-        dataset = None if rows is None else output.read_or_sample(fitted, rows, screen, **reading)
+        dataset = None if rows is None else inputs.read_or_sample(fitted, rows, screen, **reading)
         from vaefit.report import write
 
         written = write(fitted, dataset, out=path, with_data=not no_data, seed=seed, display=screen)

@@ -40,15 +40,15 @@ def impute(
     Numbers become their conditional mean, categories the likeliest one, given the row's other cells; cells
     that are there come back as they were, to the last byte. A column that DATA lacks is imputed whole.
     """
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs, output
 
     output.check_suffix(out, output.TABLES)
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
     options = {"multiple": multiple, "draws": samples, "level": level, "seed": seed, "display": screen}
-    blocks = output.beyond_memory(fitted, rows, screen, impute_missing=True, **reading)
+    blocks = inputs.blocks_for(fitted, rows, screen, impute_missing=True, **reading)
     if blocks is None:
-        dataset = output.read_for(fitted, rows, screen, impute_missing=True, **reading)
+        dataset = inputs.read_for(fitted, rows, screen, impute_missing=True, **reading)
         found = output.write_imputed(fitted, dataset, out, options, intervals=intervals)
     else:
         found = output.write_imputed_blocks(blocks, out, options, intervals=intervals)
@@ -83,16 +83,16 @@ def score(
     A .csv or .parquet has the score, its standard error and its percentile among the training rows.
     """
     from vaefit import blockwise
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs, output
     from vaefit.scoring import score as scored
 
     output.check_suffix(out, (".csv", ".parquet"))
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
     options: dict[str, Any] = {"draws": samples, "explain": explain, "seed": seed}
-    blocks = output.beyond_memory(fitted, rows, screen, **reading)
+    blocks = inputs.blocks_for(fitted, rows, screen, **reading)
     if blocks is None:
-        dataset = output.read_for(fitted, rows, screen, **reading)
+        dataset = inputs.read_for(fitted, rows, screen, **reading)
         scores = scored(fitted, dataset, **options, display=screen)
         found = output.write_scores(dataset, scores, out)
     else:

@@ -44,21 +44,32 @@ def reconstruct(
 ) -> None:
     """Reconstruct rows of DATA, several times each.
 
-    A .png, .pdf or .svg shows input, mean and samples of some rows; a .npz holds all rows.
+    A .png, .pdf or .svg shows input, mean and samples of some rows; a .npz holds those of all rows, a .npy
+    the mean of each row's outputs, written block by block where rows do not fit in memory.
     """
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs, output
 
-    kind = output.check_suffix(out, (*PICTURES, ".npz"))
-    if kind == ".npz" and show:
-        raise SettingsError("--row is for pictures, and a .npz holds all rows; leave it out, or --out a .png")
+    kind = output.check_suffix(out, (*PICTURES, ".npz", ".npy"))
+    if kind not in PICTURES and show:
+        raise SettingsError(
+            f"--row is for pictures, and a {kind} holds all rows; leave it out, or --out a .png"
+        )
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    dataset = output.read_for(fitted, rows, screen, **reading)
     options: dict[str, Any] = {"samples": samples, "seed": seed, "dropout": dropout, "noise": noise}
     if kind == ".npz":
+        why = "a .npz is written at once; let --out end in .npy (the means, block by block)"
+        dataset = inputs.read_whole(fitted, rows, screen, why, **reading)
         result = output.reconstruct_to_npz(fitted, dataset, out, options)
+    elif kind == ".npy":
+        held = inputs.held(fitted, rows, screen, **reading)
+        result = output.reconstruct_to_npy(held, out, options, screen)
     else:
-        result = output.reconstruct_to_picture(fitted, dataset, out, show, options)
+        from vaefit.figures.draw import MOST_ROWS
+
+        output.require_picture(fitted)
+        few, chosen = inputs.some_rows(fitted, rows, screen, show or (), MOST_ROWS, **reading)
+        result = output.reconstruct_to_picture(fitted, few, chosen, out, options)
     finish(result, as_json)
 
 
@@ -104,8 +115,10 @@ def sample(
         return
     if where:
         raise SettingsError("--where is for tables, found another --out; let it end in .csv or .parquet")
-    drawn = fitted.sample(n, seed=seed, dropout=dropout, noise=noise)
-    finish(output.write_samples(fitted, drawn, out), as_json)
+    options = {"seed": seed, "dropout": dropout, "noise": noise}
+    found = output.write_samples(fitted, n, out, options, screen)
+    screen.close()
+    finish(found, as_json)
 
 
 @app.command(cls=Command, epilog="""vaefit encode runs/faces faces/ --out latents.parquet""")
@@ -125,14 +138,15 @@ def encode(
 
     A .parquet, .csv or .npz has mean and sd of every latent, and names and labels where DATA has them.
     """
-    from vaefit.cli import display, output
+    from vaefit.cli import display, inputs, output
 
     kind = output.check_suffix(out, (".parquet", ".csv", ".npz"))
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    blocks = output.beyond_memory(fitted, rows, screen, **reading) if kind != ".npz" else None
+    blocks = inputs.blocks_for(fitted, rows, screen, **reading) if kind != ".npz" else None
     if blocks is None:
-        dataset = output.read_for(fitted, rows, screen, **reading)
+        why = "a .npz is written at once; let --out end in .parquet or .csv"
+        dataset = inputs.read_whole(fitted, rows, screen, why, **reading)
         found = output.write_latents(fitted, dataset, out)
     else:
         found = output.write_latent_blocks(blocks, out)

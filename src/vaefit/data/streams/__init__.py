@@ -1,19 +1,23 @@
 """Rows that do not fit in memory: read block by block, in shuffled order, sampled for choices."""
 
 from .order import Window, window_rows, windows
-from .stream import Stream
+from .stream import Stream, stacked
 from .survey import Moments, Whole
-from .taking import beyond_memory, take
-from .write import write_blocks
+from .taking import exceeds_memory, take
+from .write import write_blocks, write_tables
+from .write_array import write_array
 
 __all__ = [
     "Moments",
     "Stream",
     "Whole",
     "Window",
-    "beyond_memory",
+    "exceeds_memory",
+    "stacked",
     "take",
     "window_rows",
     "windows",
+    "write_array",
     "write_blocks",
+    "write_tables",
 ]

@@ -84,13 +84,12 @@ class Images(Stream):
     def _decode(self, container: Container, folder: Path) -> None:
         if isinstance(container, Tar):
             container.names()  # reads it, from front to end
-        partial = folder / f".{os.getpid()}.rows"
+        partial, written = (folder / f".{os.getpid()}.{name}" for name in ("rows", "json"))
         try:
             with partial.open("wb") as file:
                 rows = collect(container, self._names, lambda row: _write(file, row))
             found = rows.dataset(np.empty((0, 0)), self._notices)
             partial.replace(folder / "rows")
-            written = folder / f".{os.getpid()}.json"
             written.write_text(json.dumps(_about(found, rows)))
             written.replace(folder / "images.json")
         except OSError as e:
@@ -102,6 +101,7 @@ class Images(Stream):
             ) from e
         finally:
             partial.unlink(missing_ok=True)
+            written.unlink(missing_ok=True)
 
 
 class DecodedImages(NpyStream):
@@ -117,9 +117,9 @@ class DecodedImages(NpyStream):
         names, shape = tuple(map(str, about["names"])), tuple(about["shape"])  # pyright: ignore[reportArgumentType]
         self._names, self._labels, self._kept = names, labels_of(names), kept
         self._resized, self._notices = bool(about["resized"]), tuple(about["notices"])  # pyright: ignore[reportArgumentType]
+        self._from = path
         rows = np.memmap(folder / "rows", np.dtype(str(about["dtype"])), "r", shape=(len(names), *shape))
         super().__init__(folder / "rows", Options(), rows)
-        self._from = path
 
     def rows(self, start: int, stop: int, *, cells: bool = False) -> Dataset:
         """With their names, and the labels of their folders."""
@@ -128,7 +128,7 @@ class DecodedImages(NpyStream):
             found,
             names=self._names[start:stop],
             labels=None if self._labels is None else self._labels[start:stop],
-            source=str(getattr(self, "_from", self.path)),
+            source=str(self._from),
             notices=self._notices,
             resized=self._resized,
         )

@@ -65,8 +65,11 @@ class NpyStream(Stream):
 
     def rows(self, start: int, stop: int, *, cells: bool = False) -> Dataset:  # noqa: ARG002
         """Checked, and resized or grey if asked."""
+        raw = self.raw(start, stop)
+        if self.pixels:
+            self._require_bytes(raw, start)
         found = as_rows(
-            self.raw(start, stop),
+            raw,
             size=self._options.size,
             grayscale=self._options.grayscale,
             source=str(self.path),
@@ -81,6 +84,19 @@ class NpyStream(Stream):
             notices=found.notices,
             resized=found.resized,
         )
+
+    def be_like(self, levels: int | None) -> None:
+        """Take whole numbers of images as 8-bit pixels, where the fitted ones were."""
+        self.pixels = self.pixels or (self._open and levels == LEVELS[np.dtype(np.uint8)])
+
+    def _require_bytes(self, raw: np.ndarray, first: int) -> None:
+        outside = np.flatnonzero((raw < 0) | (raw > 255) | (raw != np.floor(raw)))
+        if outside.size:
+            row, value = first + int(outside[0]) // math.prod(self._row), raw.flat[outside[0]]
+            raise DataError(
+                f"{self.path}: expected whole numbers from 0 to 255 as in the images fitted, found {value:g} "
+                f"in image {row + 1}; convert them first"
+            )
 
     def settle(self, low: float, high: float, whole: bool) -> bool:
         """Whether whole numbers of images turn out to be pixels, as a reader of all rows would see."""

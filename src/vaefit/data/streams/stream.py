@@ -64,9 +64,20 @@ class Stream(ABC):
         """
         return self.rows(start, stop).values
 
-    def blocks(self, most: int = 0) -> Iterator[tuple[int, int]]:
-        """Where blocks of whole pages begin and end, from the first row to the last (of `most` rows)."""
-        step = self.page * max(1, (most or BLOCK_CELLS // self.dim) // self.page)
+    def be_like(self, levels: int | None) -> None:  # noqa: ARG002
+        """Read numbers as those that were fitted, pixels of so many levels (None: none)."""
+        return
+
+    def take(self, indices: Sequence[int]) -> Dataset:
+        """The rows of these numbers, in that order; of a table without its own cells.
+
+        Raises: DataError.
+        """
+        return stacked([self.rows(index, index + 1) for index in indices])
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Where blocks of whole pages begin and end, from the first row to the last."""
+        step = self.page * max(1, BLOCK_CELLS // self.dim // self.page)
         for start in range(0, self.n, step):
             yield start, min(start + step, self.n)
 
@@ -90,18 +101,20 @@ class Stream(ABC):
 
     def joined(self, groups: Sequence[Sequence[Any]], striking: Sequence[Any]) -> list[Dataset]:  # noqa: ARG002
         """Each group of parts as one data set, of one schema, which knows of the striking rows."""
-        return [_joined(parts) for parts in groups]
+        return [stacked(parts) for parts in groups]
 
     def settle(self, low: float, high: float, whole: bool) -> bool:  # noqa: ARG002
         """Whether rows are something else after a look at all values: their ends, and if all are whole."""
         return False
 
 
-def _joined(parts: Sequence[Dataset]) -> Dataset:
+def stacked(parts: Sequence[Dataset]) -> Dataset:
+    """Rows of one kind, one below the other; of a table without its own cells."""
     first = parts[0]
     return replace(
         first,
         values=np.concatenate([part.values for part in parts]),
+        table=None,
         names=_chained([part.names for part in parts]),
         labels=_chained([part.labels for part in parts]),
         notices=tuple(dict.fromkeys(message for part in parts for message in part.notices)),

@@ -58,14 +58,17 @@ def survey(
     held_out: np.ndarray,
     *,
     seed: int,
+    most: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Surveyed:
     """Read all rows once, those in the stretches `held_out` (k, 2), in order, for validation.
 
+    The sample has `most` rows at most (None: two million numbers).
+
     Raises: DataError naming the first row that cannot be used.
     """
     stretches = _rest(stream.n, held_out)
-    most = max(SAMPLE_CELLS // stream.dim, FEWEST_ROWS)
+    most = most or max(SAMPLE_CELLS // stream.dim, FEWEST_ROWS)
     whole = Whole(stream, stretches, _drawn(stretches, most, seed, str(stream.path)), _numbers(held_out))
     wanted = whole.sampled, whole.held_out
     picked, striking, sums = ([], []), [], _Sums()
@@ -85,7 +88,7 @@ def survey(
     if progress is not None:
         progress(stream.n, stream.n)
     if sums.n and stream.settle(*sums.outline):
-        return survey(stream, held_out, seed=seed, progress=progress)
+        return survey(stream, held_out, seed=seed, most=most, progress=progress)
     sample, held = stream.joined(picked, striking)
     whole = replace(whole, moments=sums.moments() if sums.n else None)
     return Surveyed(replace(sample, whole=whole), held if held.n else None)

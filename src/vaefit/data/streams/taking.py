@@ -18,7 +18,7 @@ SHARE = 0.5
 HELD_OUT_CELLS = 1 << 20
 
 
-def beyond_memory(stream: Stream) -> bool:
+def exceeds_memory(stream: Stream) -> bool:
     """Whether its rows had better not be in memory all at once."""
     return stream.bytes_in_memory > SHARE * available()
 
@@ -28,9 +28,13 @@ def take(
     share: float | None,
     by: str,
     seed: int,
+    *,
+    most: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Surveyed:
     """A look at all rows, a `share` of them (but no more than fit) held out in blocks; None: no row.
+
+    `most` is that of `survey`.
 
     Raises: DataError, SettingsError.
     """
@@ -44,7 +48,7 @@ def take(
     if share:
         if stream.n < 2:
             raise DataError(f"{stream.path}: expected at least 2 rows to keep some for validation, found 1")
-        most = max(HELD_OUT_CELLS // stream.dim, FEWEST_ROWS)
-        wanted = min(max(1, round(share * stream.n)), stream.n - 1, most)
+        room = max(HELD_OUT_CELLS // stream.dim, FEWEST_ROWS)
+        wanted = min(max(1, round(share * stream.n)), stream.n - 1, room)
         held_out = blocks(stream.n, wanted, np.random.default_rng(seed))
-    return survey(stream, held_out, seed=seed, progress=progress)
+    return survey(stream, held_out, seed=seed, most=most, progress=progress)

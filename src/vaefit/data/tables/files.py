@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,9 +118,24 @@ def write_table(frame: pl.DataFrame, path: str | Path, schema: Schema | None = N
         ".arrow": lambda: cells.write_ipc(path),
     }
     try:
-        writers[suffix]()
+        with system_errors():
+            writers[suffix]()
     except OSError as e:
         raise DataError(f"{path}: cannot be written: {e.strerror or reason(e)}") from e
+
+
+@contextmanager
+def system_errors() -> Iterator[None]:
+    """Let polars say what the system said while a file was written: the disk is full, the file too large."""
+    import polars as pl
+
+    try:
+        yield
+    except (pl.exceptions.ComputeError, OSError) as e:
+        found = re.search(r"\(os error (\d+)\)", str(e))
+        if found is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1]))) from e
 
 
 def _content(path: Path) -> bytes:

@@ -1,0 +1,47 @@
+"""Programs compiled on another thread while Python goes on: XLA compiles without Python's lock."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache
+from typing import Any
+
+import jax
+from jaxtyping import PyTree
+
+
+class Ahead:
+    """A function to compile, which may begin before there is anything to call it with.
+
+    >>> import jax.numpy as jnp
+    >>> double = Ahead(lambda x: 2 * x)
+    >>> double.begin(jax.ShapeDtypeStruct((2,), jnp.float32))
+    ShapeDtypeStruct(shape=(2,), dtype=float32)
+    >>> double(jnp.ones(2, jnp.float32)).tolist()
+    [2.0, 2.0]
+    """
+
+    def __init__(self, function: Callable[..., Any], **how: Any) -> None:
+        self._function = jax.jit(function, **how)
+        self._compiling: Future[Any] | None = None
+
+    def begin(self, *shapes: Any) -> PyTree[jax.ShapeDtypeStruct]:
+        """Compile it for arguments of these shapes, in the background; the shapes of its value.
+
+        It is traced here and now, in the context of whoever calls it.
+        """
+        lowered = self._function.lower(*shapes)
+        self._compiling = _compiler().submit(lowered.compile)
+        return jax.tree.map(lambda out: jax.ShapeDtypeStruct(out.shape, out.dtype), lowered.out_info)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Its value; JAX finds what was begun, where the shapes are the same."""
+        if self._compiling is not None:
+            # A problem, if there was one, is met again below, and raised here.
+            wait([self._compiling])
+            self._compiling = None
+        return self._function(*arguments)
+
+
+@cache
+def _compiler() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_name_prefix="vaefit-compile")

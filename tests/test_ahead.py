@@ -1,0 +1,50 @@
+"""Programs compiled in the background: found by whoever calls them, traced and compiled once."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import monitoring
+
+from vaefit import fit
+from vaefit.ahead import Ahead
+
+SMALL = {"epochs": 1, "latent_dim": 2, "encoder_layers": (5,), "decoder_layers": (5,)}
+
+
+@pytest.fixture(scope="module")
+def seen() -> Iterator[Counter[tuple[str, str, bool]]]:
+    """What JAX did, to which function, and whether on the main thread; cleared by whoever reads it."""
+    found: Counter[tuple[str, str, bool]] = Counter()
+
+    def note(event: str, _seconds: float, fun_name: str = "", **_: Any) -> None:
+        here = threading.current_thread() is threading.main_thread()
+        found[event.rpartition("/")[2], fun_name, here] += 1
+
+    monitoring.register_event_duration_secs_listener(note)
+    yield found
+    monitoring.unregister_event_duration_listener(note)
+
+
+def test_a_fit_traces_its_programs_once_and_compiles_them_once_in_the_background(
+    digits: np.ndarray, seen: Counter[tuple[str, str, bool]]
+) -> None:
+    for rows in (digits[:41], np.random.default_rng(0).normal(size=(43, 3))):
+        seen.clear()
+        fit(rows, **SMALL)
+        for name in ("first", "chunk", "order", "terms_of_block"):
+            assert seen["jaxpr_trace_duration", name, True] == 1, name
+            assert seen["backend_compile_duration", f"jit({name})", False] == 1, name
+            assert not seen["backend_compile_duration", f"jit({name})", True], name
+
+
+def test_other_shapes_than_those_begun_are_compiled_when_they_come() -> None:
+    double = Ahead(lambda x: 2 * x)
+    double.begin(jax.ShapeDtypeStruct((2,), jnp.float32))
+    assert double(jnp.ones(3, jnp.float32)).tolist() == [2.0, 2.0, 2.0]
+    assert double(jnp.ones(2, jnp.float32)).tolist() == [2.0, 2.0]
