@@ -5,7 +5,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYRIGHT_PYTHON_GLOBAL_NODE := 0
 
-.PHONY: install demo figures test check format clean bench bench-quality soak
+.PHONY: install demo figures test check format clean bench bench-gpu bench-quality soak
 
 install: .venv/installed
 
@@ -39,6 +39,9 @@ bench: install benchmarks/.venv/installed
 
 bench-quality: install benchmarks/.venv/installed
 	$(BIN)/python benchmarks/quality.py $(if $(ONLY),--only "$(ONLY)") $(if $(MINUTES),--minutes $(MINUTES))
+
+bench-gpu: install benchmarks/.venv/installed
+	$(BIN)/python benchmarks/gpu.py $(if $(ONLY),--only "$(ONLY)")
 
 benchmarks/.venv/installed: benchmarks/requirements.txt
 	test -x benchmarks/.venv/bin/python || $(PYTHON) -m venv benchmarks/.venv

@@ -19,6 +19,7 @@ from numpyro import distributions as dist
 from vaefit import catalogue
 from vaefit.assemble import build_model
 from vaefit.doctor.evidence import _passed_block
+from vaefit.likelihoods._softplus import softplus
 from vaefit.likelihoods.bernoulli import Bernoulli
 from vaefit.likelihoods.gaussian import Gaussian
 from vaefit.likelihoods.gaussian_moments import GaussianMoments
@@ -96,6 +97,20 @@ def test_bernoulli_log_mass_is_scipys() -> None:
     for x in (np.zeros((3, DIM)), np.ones((3, DIM))):
         expected = scipy.stats.bernoulli.logpmf(x, scipy.special.expit(logits))
         np.testing.assert_allclose(Bernoulli(dim=DIM)(jnp.asarray(logits)).log_prob(x), expected, rtol=1e-9)
+
+
+def test_in_single_precision_they_are_exact_to_rounding() -> None:
+    x = np.concatenate([np.linspace(-80, 80, 20001), np.linspace(-2, 2, 20001)]).astype(np.float32)
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(softplus(jnp.asarray(x)), np.logaddexp(0, exact), rtol=3e-7)
+    slope = jax.vmap(jax.grad(softplus))(jnp.asarray(x))
+    np.testing.assert_allclose(slope, scipy.special.expit(exact), rtol=1e-5, atol=1e-7)
+    bernoulli = Bernoulli(dim=1)
+    for outcome in (0.0, 1.0):
+        of_outcome = jax.value_and_grad(lambda logit, o=outcome: bernoulli(logit).log_prob(o)[0])
+        found, slope = jax.vmap(of_outcome)(jnp.asarray(x)[:, None])
+        np.testing.assert_allclose(found, scipy.special.log_expit((2 * outcome - 1) * exact), rtol=3e-7)
+        np.testing.assert_allclose(slope[:, 0], outcome - scipy.special.expit(exact), rtol=1e-5, atol=1e-7)
 
 
 LEVELS = np.arange(256)[:, None] / 256

@@ -16,6 +16,7 @@ import pytest
 
 from vaefit import RunError, SettingsError, Sweep, fit, load, sweep
 from vaefit.display import Silent
+from vaefit.ppca import Spectrum
 from vaefit.sweeping import traced
 from vaefit.sweeping.prepare import groups, prepare_all
 from vaefit.sweeping.sweep import resume
@@ -61,11 +62,11 @@ def alone() -> dict[str, Any]:
     return {name: fit(rows(), **{**OWN_WAYS, **own}) for name, own in MODELS.items()}
 
 
-@pytest.mark.parametrize("in_turn", [True, False], ids=["in turn", "side by side"])
+@pytest.mark.parametrize("better_apart", [True, False], ids=["a processor each", "mapped over"])
 def test_every_model_is_what_fit_alone_gives(
-    alone: dict[str, Any], in_turn: bool, monkeypatch: pytest.MonkeyPatch
+    alone: dict[str, Any], better_apart: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(traced, "takes_turns", lambda: in_turn)
+    monkeypatch.setattr(traced, "better_apart", lambda: better_apart)
     members, _ = prepare_all(rows(), "default", OWN_WAYS, MODELS, Silent())
     assert len(groups(members, 64)) == 1
     train(members, Silent(), Stop(), None)
@@ -108,7 +109,10 @@ def test_a_model_whose_numbers_are_not_finite_leaves_the_others_alone() -> None:
     assert bad.failed is not None and "was not finite" in bad.failed
 
 
-def test_what_is_not_traced_makes_another_program() -> None:
+def test_what_is_not_traced_makes_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[np.ndarray] = []
+    fit_spectrum = Spectrum.fit
+    monkeypatch.setattr(Spectrum, "fit", lambda x: fitted.append(x) or fit_spectrum(x))
     models = {
         "a": {"latent_dim": 1},
         "b": {"latent_dim": 2, "learning_rate": 1e-4, "epochs": 3},
@@ -117,6 +121,7 @@ def test_what_is_not_traced_makes_another_program() -> None:
         "penalised": {"mean_l1": 0.1},
     }
     members, _ = prepare_all(rows(60), "default", {**SMALL, "latent_dim": 1}, models, Silent())
+    assert len(fitted) == 1  # what they start from is found once
     found = [[m.name for m in group] for group in groups(members, 64)]
     assert found == [["a", "b"], ["wider"], ["sampled"], ["penalised"]]
     assert [len(group) for group in groups(members[:2], 1)] == [1, 1]

@@ -1,5 +1,7 @@
 """A training step of a convolutional VAE, 64x64 colour, batch 64, beside PyTorch with channels last."""
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
 
@@ -34,18 +36,24 @@ def settings() -> Settings:
     )
 
 
-def measure(rounds: int) -> list[Comparison]:
-    """Milliseconds a step."""
+def ours(steps: int) -> Callable[[int], object]:
+    """The training loop that `vaefit fit` runs, on images enough for so many steps an epoch."""
     shape = (SIDE, SIDE, 3)
-    x = np.random.default_rng(0).uniform(size=(STEPS * BATCH, SIDE * SIDE * 3)).astype(np.float32)
+    x = np.random.default_rng(0).uniform(size=(steps * BATCH, SIDE * SIDE * 3)).astype(np.float32)
     made, images = settings(), transform_from_dict({"kind": "unit-interval", "shape": list(shape)})
     model = build_model(made, x.shape[1], jax.random.key(0), shape=shape)
     trainer = build_trainer(made, images, model, x)
     (part,) = trainer.rows.parts(0, 0)
-    with Peer("torch_conv.py", SIDE, BATCH, LATENT, *CHANNELS) as torch:
+    return lambda n: trainer._timed_chunk(part, 0, n)
+
+
+def measure(rounds: int) -> list[Comparison]:
+    """Milliseconds a step."""
+    here = ours(STEPS)
+    with Peer("torch_conv.py", "eager", SIDE, BATCH, LATENT, *CHANNELS) as torch:
         found = take_turns(
             {
-                "vaefit": lambda: 1e3 / STEPS * seconds(lambda n: trainer._timed_chunk(part, 0, n), STEPS),
+                "vaefit": lambda: 1e3 / STEPS * seconds(here, STEPS),
                 "torch": lambda: 1e3 / STEPS * torch.seconds(STEPS),
             },
             rounds or ROUNDS,

@@ -69,7 +69,7 @@ def measure(rounds: int) -> list[Comparison]:
     with (
         written(x) as path,
         Peer("pythae_mlp.py", "epochs", path, LATENT, BATCH) as pythae,
-        Peer("torch_mlp.py", path, 784, UNITS, LATENT, BATCH) as torch,
+        Peer("torch_mlp.py", path, 784, UNITS, LATENT, BATCH, "compiled") as torch,
     ):
         found = take_turns(
             {

@@ -71,7 +71,7 @@ def measure(rounds: int) -> list[Comparison]:
     """Milliseconds a step."""
     x = np.random.default_rng(0).uniform(size=(2429, 361)).astype(np.float32)
     at_floor, here = floor(jnp.asarray(x[:BATCH])), ours(x)
-    with Peer("tensorflow_post.py") as tensorflow, Peer("torch_post.py") as torch:
+    with Peer("tensorflow_post.py") as tensorflow, Peer("torch_post.py", "eager") as torch:
         found = take_turns(
             {
                 "floor": lambda: 10 * seconds(at_floor, STEPS),

@@ -14,7 +14,7 @@ HERE = Path(__file__).parents[1]
 DATA = HERE.parents[1] / "shared" / "data"
 RESULTS = HERE / "RESULTS.md"
 README = HERE.parent / "README.md"
-HEAD = "# Numbers\n\nWritten by `make bench-quality` and `make bench`; a line is its latest run.\n"
+HEAD = "# Numbers\n\nWritten by `make bench`, `bench-gpu` and `bench-quality`; a line is its latest run.\n"
 MARKS = "<!-- speed: made by make bench -->", "<!-- end of speed -->"
 
 Line = dict[str, str]

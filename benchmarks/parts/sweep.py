@@ -1,18 +1,22 @@
 """A sweep's epoch beside the matrix products that its models cannot do without.
 
-The floor is one model's matrix products in an epoch (its steps, forward and backward, and its validation
-rows, forward; linear paths too) in compiled loops on the same machine in the same run; what is held against
-it is a sweep's epoch as a person pays for it: likelihoods, dropout, optimiser and Python's decisions too.
+The floor is the models' matrix products in an epoch (their steps, forward and backward, and their validation
+rows, forward; linear paths too) in compiled loops on the same machine in the same run, once one model after
+the other, each with all processors, once a model on every processor; what is held against both is a
+sweep's epoch as a person pays for it: likelihoods, dropout, optimiser and Python's decisions too.
 """
 
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from parts.rounds import take_turns
+from vaefit.backend import processors
 from vaefit.display import Silent
 from vaefit.sweeping.prepare import prepare_all
 from vaefit.sweeping.stack import Stack
@@ -26,22 +30,28 @@ Line = dict[str, str]
 def rows() -> list[Line]:
     """Medians over rounds in turn, and the ratio of the two sides of each round."""
     x = np.random.default_rng(0).uniform(size=(ROWS, PIXELS)) > 0.5
-    ours, one, products = sweep_epoch(x, MODELS), sweep_epoch(x, 1), floor(x)
-    times: dict[str, list[float]] = {"sweep": [], "one": [], "floor": []}
-    for _ in range(ROUNDS):
-        for name, side in (("sweep", ours), ("one", one), ("floor", products)):
-            times[name].append(side())
-    ratios = [a / (MODELS * b) for a, b in zip(times["sweep"], times["floor"], strict=True)]
-    alone = [a / b for a, b in zip(times["sweep"], times["one"], strict=True)]
+    sides = {
+        "sweep": sweep_epoch(x, MODELS),
+        "one": sweep_epoch(x, 1),
+        "in turn": floor(x, 1),
+        "side by side": floor(x, processors()),
+    }
+    times = take_turns(sides, ROUNDS)
     what = f"{MODELS} models of {UNITS} units, {ROWS} rows of {PIXELS}, batch {BATCH}"
+
+    def ratio(of: str, to: str) -> float:
+        return statistics.median(a / b for a, b in zip(times[of], times[to], strict=True))
+
     return [
         {
             "what": what,
             "s an epoch": f"{statistics.median(times['sweep']):.2f}",
             "one model": f"{statistics.median(times['one']):.3f}",
-            "floor of one": f"{statistics.median(times['floor']):.3f}",
-            "sweep / floor": f"{statistics.median(ratios):.2f}",
-            "sweep / one model": f"{statistics.median(alone):.1f}",
+            "products in turn": f"{statistics.median(times['in turn']):.2f}",
+            "products side by side": f"{statistics.median(times['side by side']):.2f}",
+            "sweep / products in turn": f"{ratio('sweep', 'in turn'):.2f}",
+            "sweep / products side by side": f"{ratio('sweep', 'side by side'):.2f}",
+            "sweep / one model": f"{ratio('sweep', 'one'):.1f}",
         }
     ]
 
@@ -70,8 +80,8 @@ def sweep_epoch(x: np.ndarray, models: int) -> Callable[[], float]:
     return epoch
 
 
-def floor(x: np.ndarray) -> Callable[[], float]:
-    """Seconds of one model's matrix products in an epoch."""
+def floor(x: np.ndarray, at_once: int) -> Callable[[], float]:
+    """Seconds of the models' matrix products in an epoch, of so many models at a time."""
     shapes = [(PIXELS, UNITS), (UNITS, 2 * LATENTS), (PIXELS, 2 * LATENTS)]
     shapes += [(LATENTS, UNITS), (UNITS, PIXELS), (LATENTS, PIXELS)]
     weights = [0.01 * jax.random.normal(jax.random.key(0), shape) for shape in shapes]
@@ -95,9 +105,13 @@ def floor(x: np.ndarray) -> Callable[[], float]:
     train = jax.jit(lambda weights, n: jax.lax.fori_loop(0, n, step, weights))
     judge = jax.jit(lambda weights, n: jax.lax.fori_loop(0, n, validate, (jnp.zeros(()), weights))[0])
 
+    def of_model(_: int) -> None:
+        jax.block_until_ready(judge(train(weights, steps), blocks))
+
     def epoch() -> float:
         began = time.perf_counter()
-        jax.block_until_ready(judge(train(weights, steps), blocks))
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(of_model, range(MODELS)))
         return time.perf_counter() - began
 
     epoch()

@@ -1,11 +1,11 @@
-"""A convolutional VAE in PyTorch, eager, channels last."""
+"""A convolutional VAE in PyTorch, channels last."""
 
 import sys
 from itertools import chain, pairwise
 
 import torch
-from serve import THREADS, serve
 from torch import nn
+from torch_how import DEVICE, made, set_up, wait_and_serve
 
 
 class Vae(nn.Module):
@@ -33,22 +33,22 @@ class Vae(nn.Module):
         return (distortion + rate) / len(x)
 
 
-def main(side, batch, latent, *channels):
+def main(how, side, batch, latent, *channels):
     """Steps on random images."""
-    torch.set_num_threads(THREADS)
-    torch.manual_seed(0)
-    model = Vae(side, channels, latent).to(memory_format=torch.channels_last)
+    set_up()
+    model = Vae(side, channels, latent).to(DEVICE, memory_format=torch.channels_last)
+    loss = made(model, how)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    data = torch.rand(8, batch, 3, side, side)
+    data = torch.rand(8, batch, 3, side, side, device=DEVICE)
 
     def run(steps):
         for i in range(steps):
             optimizer.zero_grad(set_to_none=True)
-            model(data[i % len(data)].contiguous(memory_format=torch.channels_last)).backward()
+            loss(data[i % len(data)].contiguous(memory_format=torch.channels_last)).backward()
             optimizer.step()
 
-    serve(run, f"PyTorch {torch.__version__}")
+    wait_and_serve(run)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -1,11 +1,11 @@
-"""A VAE of one layer on static MNIST in PyTorch, its loss compiled by `torch.compile`; rows in memory."""
+"""A VAE of one layer on static MNIST in PyTorch, its loss compiled by `torch.compile` or not."""
 
 import sys
 
 import numpy as np
 import torch
-from serve import THREADS, serve
 from torch.nn import functional
+from torch_how import DEVICE, made, set_up, wait_and_serve
 
 
 class Vae(torch.nn.Module):
@@ -30,24 +30,23 @@ class Vae(torch.nn.Module):
         return (distortion + rate) / len(x)
 
 
-def main(path, dim, units, latent, batch):
+def main(path, dim, units, latent, batch, how):
     """Epochs of rows in a new order each."""
-    torch.set_num_threads(THREADS)
-    torch.manual_seed(0)
-    data = torch.from_numpy(np.load(path))
-    model = Vae(dim, units, latent)
-    loss = torch.compile(model)
+    set_up()
+    data = torch.from_numpy(np.load(path)).to(DEVICE)
+    model = Vae(dim, units, latent).to(DEVICE)
+    loss = made(model, how)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
 
     def run(epochs):
         for _ in range(epochs):
-            for rows in torch.randperm(len(data)).split(batch):
+            for rows in torch.randperm(len(data), device=DEVICE).split(batch):
                 optimizer.zero_grad(set_to_none=True)
                 loss(data[rows]).backward()
                 optimizer.step()
 
-    serve(run, f"PyTorch {torch.__version__}")
+    wait_and_serve(run)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(sys.argv[1], *map(int, sys.argv[2:-1]), sys.argv[-1])

@@ -1,10 +1,11 @@
-"""A training step of the 2016 post's network and batch in PyTorch, eager."""
+"""A training step of the 2016 post's network and batch in PyTorch."""
 
+import sys
 from itertools import pairwise
 
 import torch
-from serve import THREADS, serve
 from torch.nn import functional
+from torch_how import DEVICE, made, set_up, wait_and_serve
 
 ENCODER, LATENT, DECODER = [361, 722, 722, 722], 10, [10, 722, 722, 361]
 SAMPLES, BATCH, DROP, RATE, EPSILON = 10, 7, 0.2, 1e-4, 1e-7
@@ -12,26 +13,25 @@ SAMPLES, BATCH, DROP, RATE, EPSILON = 10, 7, 0.2, 1e-4, 1e-7
 
 def weight(n_in, n_out):
     """N(0, 0.01^2), as the program draws them."""
-    return torch.nn.Parameter(0.01 * torch.randn(n_in, n_out))
+    return torch.nn.Parameter(0.01 * torch.randn(n_in, n_out, device=DEVICE))
 
 
-def main():
+def main(how):
     """The same cost, clipping and optimiser as the program's."""
-    torch.set_num_threads(THREADS)
-    torch.manual_seed(0)
+    set_up()
     encoder = [weight(*sizes) for sizes in pairwise(ENCODER)]
     heads = [weight(ENCODER[-1], LATENT), weight(ENCODER[-1], LATENT)]
     decoder = [weight(*sizes) for sizes in pairwise(DECODER)]
     parameters = [*encoder, *heads, *decoder]
     optimizer = torch.optim.RMSprop(parameters, RATE, alpha=0.9, eps=1e-10, momentum=0.1, foreach=True)
-    data = torch.rand(347, BATCH, ENCODER[0])
+    data = torch.rand(347, BATCH, ENCODER[0], device=DEVICE)
 
     def cost(x):
         h = x
         for w in encoder:
             h = functional.dropout(functional.elu(h @ w), DROP)
         mean, v = h @ heads[0], torch.exp(h @ heads[1])
-        z = mean + v * torch.randn(SAMPLES, BATCH, LATENT)
+        z = mean + v * torch.randn(SAMPLES, BATCH, LATENT, device=DEVICE)
         z = z.reshape(-1, LATENT)
         for w in decoder[:-1]:
             z = functional.dropout(functional.elu(z @ w), DROP)
@@ -41,15 +41,17 @@ def main():
         minus_kl = torch.log(v.clamp_min(EPSILON)) + 1 - mean**2 - v
         return fit.sum(1).mean() - minus_kl.sum(1).mean() + mean.abs().sum()
 
+    loss = made(cost, how)
+
     def run(steps):
         for i in range(steps):
             optimizer.zero_grad(set_to_none=True)
-            cost(data[i % len(data)]).backward()
+            loss(data[i % len(data)]).backward()
             torch.nn.utils.clip_grad_value_(parameters, 10.0, foreach=True)
             optimizer.step()
 
-    serve(run, f"PyTorch {torch.__version__}")
+    wait_and_serve(run)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -57,6 +57,11 @@ def computes_on_cpu() -> bool:
     return (jax.default_backend() if device is None else getattr(device, "platform", device)) == "cpu"
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def runs_once() -> dict[str, Any]:
     """How `jax.jit` compiles what runs once: on a CPU in half of the time, with the same numbers."""
     # XLA's level 0 would be quicker still, but rounds differently. A level that was chosen stays.

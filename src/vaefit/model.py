@@ -59,12 +59,16 @@ class Terms(NamedTuple):
         """log mean p(x|z) p(z) / q(z|x) over the samples, nats per datum; the ELBO of a joint likelihood."""
         if self.log_px.shape[0] != self.log_pz.shape[0]:
             return self.elbo
-        log_weights = jnp.sum(self.log_px, axis=-1) + self.log_pz - self.log_qz
-        return jax.nn.logsumexp(log_weights, axis=0) - jnp.log(1.0 * log_weights.shape[0])
+        return importance_weighted(jnp.sum(self.log_px, axis=-1) + self.log_pz - self.log_qz)
 
     def mean(self, per_row: Float[Array, " batch"]) -> Float[Array, ""]:
         """The mean over the rows that count."""
         return jnp.sum(per_row * self.rows) / jnp.maximum(jnp.sum(self.rows), 1.0)
+
+
+def importance_weighted(log_weights: Float[Array, "samples batch"]) -> Float[Array, " batch"]:
+    """log mean w over the samples, from their logarithms; nats per datum."""
+    return jax.nn.logsumexp(log_weights, axis=0) - jnp.log(1.0 * log_weights.shape[0])
 
 
 class VAE(eqx.Module):

@@ -85,7 +85,8 @@ def finish(result: dict[str, Any], as_json: bool) -> None:
     """Say what was written."""
     if as_json:
         return print_json(result)
-    return typer.echo(result["out"])
+    out = result["out"]
+    return typer.echo("\n".join(out) if isinstance(out, list) else out)
 
 
 def print_json(result: dict[str, Any]) -> None:

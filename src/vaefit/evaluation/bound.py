@@ -13,10 +13,11 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from vaefit import devices
 from vaefit.ahead import Ahead
+from vaefit.backend import computes_on_cpu
 from vaefit.data import Visit
 from vaefit.evaluation.blocks import BLOCK, blocks
 from vaefit.evaluation.visit import visited
-from vaefit.model import VAE
+from vaefit.model import VAE, importance_weighted
 
 LogJacobian = Callable[[np.ndarray], np.ndarray]
 
@@ -131,6 +132,21 @@ def _compiled(static: PyTree, samples: int, mesh: Mesh | None) -> Ahead:
 def block_terms(
     model: VAE, x: Float[Array, "rows variables"], key: Key[Array, ""], samples: int
 ) -> Float[Array, "rows 3"]:
-    """Rate, distortion and importance-weighted bound of every row, nats."""
-    terms = model.terms(x, None, key, samples)
-    return jnp.stack([terms.rate, terms.distortion, terms.importance_weighted], axis=-1)
+    """Rate, distortion and importance-weighted bound of every row, nats; draws as in `model.terms`."""
+    if model.likelihood.joint:
+        terms = model.terms(x, None, key, samples)
+        return jnp.stack([terms.rate, terms.distortion, terms.importance_weighted], axis=-1)
+    _, latent_key, _ = jax.random.split(key, 3)
+    q, prior = model.encode(x), model.prior_over_latents()
+    z = model.posterior.sample(q, latent_key, samples)
+
+    def of_draw(z: Float[Array, "*draws rows latent"]) -> Float[Array, "*draws rows"]:
+        return jnp.sum(jnp.asarray(model.decode(z).log_prob(x)), axis=-1)
+
+    # One draw at a time stays in a processor's cache; a GPU would wait for so little.
+    log_px = jax.lax.map(of_draw, z) if computes_on_cpu() else of_draw(z)
+    sampled_rate = jnp.asarray(q.log_prob(z)) - jnp.asarray(prior.log_prob(z))
+    kl = model.posterior.kl(q, prior)
+    rate = jnp.mean(sampled_rate, axis=0) if kl is None else kl
+    tighter = importance_weighted(log_px - sampled_rate)
+    return jnp.stack([rate, -jnp.mean(log_px, axis=0), tighter], axis=-1)

@@ -4,13 +4,35 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 from numpyro import distributions as dist
 
 from vaefit.likelihoods._base import Likelihood, Support
+from vaefit.likelihoods._softplus import softplus
 
 # The probability given to what never happened in the data.
 _NEVER = 1e-3
+
+
+class _Logits(dist.BernoulliLogits):
+    """numpyro's, with its log-probability in one pass over the outputs, and so its gradient."""
+
+    def log_prob(self, value: ArrayLike) -> Array:
+        logits = jnp.asarray(self.logits)
+        return _log_prob(logits, jnp.asarray(value, logits.dtype))
+
+
+@jax.custom_jvp
+def _log_prob(logits: Array, value: Array) -> Array:
+    # What is sure is 0 beside the softplus, however sure.
+    surprise = softplus(-jnp.abs(logits))
+    return jnp.where(logits > 0, (value - 1.0) * logits - surprise, value * logits - surprise)
+
+
+_log_prob.defjvps(
+    lambda change, _, logits, value: (value - jax.nn.sigmoid(logits)) * change,
+    lambda change, _, logits, _value: logits * change,
+)
 
 
 class Bernoulli(Likelihood):
@@ -35,7 +57,7 @@ class Bernoulli(Likelihood):
     def __call__(self, output: Float[Array, "*batch width"]) -> dist.Distribution:
         """Independent Bernoulli variables."""
         # Unvalidated: grey values give the cross-entropy; what may be given is checked once, in `fit`.
-        return dist.BernoulliLogits(output, validate_args=False)
+        return _Logits(output, validate_args=False)
 
     def noise_variance(self, mean: Float[Array, " dim"]) -> Float[Array, " dim"]:
         """p (1 - p), kept away from 0 where a variable never changes."""

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from vaefit.devices import is_spreading
 from vaefit.networks._base import Activations, Network
 
 
@@ -31,7 +32,10 @@ class LinearPath(Network):
     def __call__(self, x: Float[Array, "*batch in"], key: Key[Array, ""] | None = None) -> Activations:
         """The sum of both; a key turns the network's dropout on."""
         found = self.network(x, key)
-        return found._replace(output=found.output + x @ self.linear_path + self.offset)
+        # Two axes: gradients of more would be transposed for the matrix products.
+        rows = x if is_spreading() else x.reshape(-1, x.shape[-1])
+        path = rows @ self.linear_path + self.offset
+        return found._replace(output=found.output + path.reshape(found.output.shape))
 
     def hidden_weights(self) -> tuple[Array, ...]:
         """The network's."""

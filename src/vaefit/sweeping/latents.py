@@ -74,9 +74,11 @@ def narrowed(tree: PyTree, like: PyTree, own: int, latents: int) -> PyTree:
 
 def _in_shapes(tree: PyTree, like: PyTree, before: int, after: int) -> PyTree:
     # Leaf by leaf: what is static (latents, dropout) differs from tree to tree.
-    leaves, wanted = jax.tree.leaves(tree), jax.tree.leaves(like)
-    resized = [_resized(np.asarray(a), b.shape, before, after) for a, b in zip(leaves, wanted, strict=True)]
-    return jax.tree.unflatten(jax.tree.structure(like), resized)
+    leaves, (wanted, structure) = jax.tree.leaves(tree), jax.tree.flatten(like)
+    if before != after:
+        pairs = [(np.asarray(leaf), to.shape) for leaf, to in zip(leaves, wanted, strict=True)]
+        leaves = [_resized(leaf, shape, before, after) for leaf, shape in pairs]
+    return jax.tree.unflatten(structure, leaves)
 
 
 def _resized(leaf: np.ndarray, shape: tuple[int, ...], before: int, after: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from vaefit.errors import SettingsError
 from vaefit.journal import Journal
 from vaefit.preparing import Split, prepare
 from vaefit.reading import read, stream_of
+from vaefit.remembered import remembering
 from vaefit.sweeping.stack import Member
 from vaefit.sweeping.traced import shared_by
 
@@ -53,13 +54,14 @@ def prepare_all(
     """A member for each of these models (settings of their own, by name), and the rows of each."""
     told, members, splits = Told(screen), [], {}
     rows = _read_once(rows, recipe, settings, told)
-    for number, (name, own) in enumerate(models.items()):
-        screen.working("preparing models", number, len(models))
-        prepared = prepare(rows, recipe=recipe, init_from=None, display=told, **{**settings, **own})
-        splits[name] = prepared.split
-        journal = Journal(prepared.fitted, Named(name, screen))
-        members.append(Member(name, prepared.fitted, prepared.trainer, journal))
-        _share_rows(members, splits)
+    with remembering():
+        for number, (name, own) in enumerate(models.items()):
+            screen.working("preparing models", number, len(models))
+            prepared = prepare(rows, recipe=recipe, init_from=None, display=told, **{**settings, **own})
+            splits[name] = prepared.split
+            journal = Journal(prepared.fitted, Named(name, screen))
+            members.append(Member(name, prepared.fitted, prepared.trainer, journal))
+            _share_rows(members, splits)
     screen.working("preparing models", len(models), len(models))
     _check_comparable(members)
     return members, splits

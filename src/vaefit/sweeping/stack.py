@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Float
 
 from vaefit.errors import TrainingError
 from vaefit.evaluation import BLOCK, Bound
@@ -17,6 +17,7 @@ from vaefit.program import State
 from vaefit.run import Run
 from vaefit.settings import Settings
 from vaefit.sweeping.latents import narrowed, widened
+from vaefit.sweeping.states import Apart, Chunk, Given, Stacked, States
 from vaefit.sweeping.traced import compiled, numbers_of, shared_by
 from vaefit.train import Trainer, steps_until_next_look
 
@@ -69,10 +70,10 @@ class Member:
 
 
 class Stack:
-    """Members whose states lie side by side, one epoch at a time.
+    """Members that train as one, one epoch at a time.
 
     Between epochs every trainer has its own state again, cut to its own latents, and takes its decisions as
-    if it were alone. A member that has stopped keeps its place, and is left out of what is done.
+    if it were alone. A member that has stopped is left out of what is done.
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
@@ -82,20 +83,23 @@ class Stack:
         shared = replace(shared_by(self._widest.trainer, self._widest.settings)[0], masked=masked)
         static = self._widest.trainer.program.static
         self._shared = replace(shared, program=replace(shared.program, static=static, mesh=None))
-        self._chunk_of, self._order_of, self._terms_of = compiled(self._shared)
-        self._numbers = _stacked([numbers_of(m.trainer, m.settings) for m in members])
-        self._keys = jnp.stack([m.trainer.step_key for m in members])
+        _, self._order_of, _ = compiled(self._shared)
         rows, self._data = _each_once([m.trainer.x for m in members])
-        self._x = jnp.asarray(np.concatenate(rows))
-        self._held_out = self._validation_rows()
-        self.state = jax.tree.map(jnp.asarray, _stacked([self._wide(m) for m in members]))
+        held_out, which = self._validation_rows()
+        self._states: States = (Apart if self._shared.apart else Stacked)(
+            self._shared,
+            [self._wide(m) for m in members],
+            [_given(m, data) for m, data in zip(members, which, strict=True)],
+            np.concatenate(rows),
+            held_out,
+        )
         self._seconds_per_step = self._seconds_per_epoch = self._seconds_to_compile = 0.0
 
     def serves(self, members: Sequence[Member]) -> bool:
         """Whether to go on as it is for just these members, or to make a smaller stack of them."""
         if {id(m) for m in members} != {id(m) for m in self.members if m.goes_on}:
             return False
-        if self._shared.in_turn or 2 * len(members) > len(self.members):
+        if self._shared.apart or 2 * len(members) > len(self.members):
             return True
         left = max(m.settings.most_epochs - m.trainer.progress.epoch for m in members)
         idle = 1 - len(members) / len(self.members)
@@ -103,12 +107,10 @@ class Stack:
 
     def judge_starts(self) -> None:
         """Hold every start against its validation rows."""
-        new = [m.trainer.has_start_to_judge for m in self.members]
-        if not any(new):
-            return
-        for member, bound, is_new in zip(self.members, self._bounds(), new, strict=True):
-            if is_new:
-                member.trainer.judge_start(member.journal, bound)
+        new = [i for i, m in enumerate(self.members) if m.trainer.has_start_to_judge]
+        for number, bound in self._bounds(new).items():
+            member = self.members[number]
+            member.trainer.judge_start(member.journal, bound)
 
     def run_epoch(self, look: Look) -> None:
         """The rest of an epoch of all that go on; they must be as far into it."""
@@ -129,9 +131,7 @@ class Stack:
         """What the epoch's steps so far came to for one member; rows a second are those of all."""
         trainer, number = member.trainer, self.members.index(member)
         before = trainer.state
-        counts = ("step", "sums", "skipped")
-        found = jax.device_get({name: getattr(self.state, name) for name in counts})
-        trainer.state = before._replace(**jax.tree.map(lambda leaf: leaf[number], found))
+        trainer.state = before._replace(**self._states.of(number, "step", "sums", "skipped"))
         rows = done * len(trainer.x) * sum(m.goes_on for m in self.members)
         record = trainer.record(trainer.progress.epoch + 1, round(rows), seconds)
         trainer.state = before
@@ -139,15 +139,14 @@ class Stack:
 
     def fetch(self) -> None:
         """Give every trainer that goes on its own state."""
-        host = jax.device_get(self.state)
         for number, member in enumerate(self.members):
             if member.goes_on:
-                member.trainer.state = self._narrow(host, number)
+                self._fetch(number)
 
     def _end_epoch(self, live: list[int]) -> None:
         self.fetch()
-        bounds = self._bounds()
-        self.state = self.state._replace(sums=jax.tree.map(jnp.zeros_like, self.state.sums))
+        bounds = self._bounds(live)
+        self._states.forget_sums()
         for number in live:
             member = self.members[number]
             before = member.trainer.state.params
@@ -156,87 +155,73 @@ class Stack:
             if member.trainer.state.params is not before:
                 self._put(number)
 
-    def _take(self, live: list[int], orders: Array, start: int, stop: int) -> None:
+    def _take(self, live: list[int], orders: Sequence[Array], start: int, stop: int) -> None:
         """Steps of all that go on; whoever's are not finite takes them again alone."""
         began = time.perf_counter()
-        state, sound = self._chunk_of(
-            self.state,
-            self._numbers,
-            self._x,
-            orders,
-            self._keys,
-            jnp.asarray([m.trainer.progress.rate_scale for m in self.members], jnp.float32),
-            jnp.int32(start),
-            jnp.int32(stop),
-            jnp.asarray(live + [0] * (len(self.members) - len(live)), jnp.int32),
-            jnp.int32(len(live)),
-        )
-        before, self.state = self.state, state
-        self._retake(live, np.asarray(sound), before, start, stop)
+        live = [number for number in live if self.members[number].failed is None]
+        scales = [m.trainer.progress.rate_scale for m in self.members]
+        sound = self._states.take(live, Chunk(orders, scales, start, stop))
+        for number, all_finite in zip(live, sound, strict=True):
+            if not all_finite:
+                self._retake(number, start, stop)
         self._seconds_per_step = (time.perf_counter() - began) / (stop - start)
         self._seconds_to_compile = self._seconds_to_compile or self._seconds_per_step
 
-    def _retake(
-        self, live: list[int], sound: Bool[np.ndarray, " models"], before: State, start: int, stop: int
-    ) -> None:
-        for number in live:
-            member = self.members[number]
-            if sound[number] or member.failed is not None:
-                continue
-            trainer = member.trainer
-            trainer.state = self._narrow(jax.device_get(before), number)
-            (rows,) = trainer.rows.parts(trainer.progress.epoch, start)
-            try:
-                trainer.step_by_step(member.journal, rows, start, stop)
-            except TrainingError as problem:
-                member.failed = str(problem)
-            self._put(number)
+    def _retake(self, number: int, start: int, stop: int) -> None:
+        member = self.members[number]
+        self._fetch(number)
+        trainer = member.trainer
+        (rows,) = trainer.rows.parts(trainer.progress.epoch, start)
+        try:
+            trainer.step_by_step(member.journal, rows, start, stop)
+        except TrainingError as problem:
+            member.failed = str(problem)
+        self._put(number)
 
-    def _validation_rows(self) -> tuple[Array, Array, Array]:
-        """Blocks of all data's rows as evaluation sees them; which of these, and a key, for each member."""
+    def _validation_rows(self) -> tuple[Float[np.ndarray, "data blocks block variables"], list[int]]:
+        """Blocks of all data's rows as evaluation sees them, and which of these each member has."""
         evaluators = [m.trainer.evaluator for m in self.members]
         seen = [e.seen(m.held_out) for e, m in zip(evaluators, self.members, strict=True)]
         self._scale_terms = [e.scale_terms(x) for e, x in zip(evaluators, seen, strict=True)]
         distinct, which = _each_once(seen)
-        blocks = np.stack([_in_blocks(x) for x in distinct])
-        return jnp.asarray(blocks), jnp.asarray(which, jnp.int32), jnp.stack([e.key for e in evaluators])
+        return np.stack([_in_blocks(x) for x in distinct]), which
 
-    def _orders(self) -> Array:
+    def _orders(self) -> list[Array]:
         """Which row of all data comes when, for each member; -1 is padding."""
         found, orders = {}, []
         for member, data in zip(self.members, self._data, strict=True):
-            place = member.trainer.plan.seed, member.trainer.progress.epoch
+            place = member.trainer.plan.seed, member.trainer.progress.epoch, data
             if place not in found:
-                found[place] = self._order_of(member.trainer.order_key, place[1])
-            order = found[place]
-            orders.append(jnp.where(order < 0, -1, order + data * self._shared.program.rows))
-        return jnp.stack(orders)
+                found[place] = self._order_of(member.trainer.order_key, *place[1:])
+            orders.append(found[place])
+        return orders
 
-    def _bounds(self) -> list[Bound]:
-        terms = np.asarray(self._terms_of(self.state.params, self._numbers, *self._held_out), np.float64)
+    def _bounds(self, live: Sequence[int]) -> dict[int, Bound]:
+        if not live:
+            return {}
         n = len(self.members[0].held_out)
-        rows = terms.reshape(len(terms), -1, 3)[:, :n]
-        return [
-            member.trainer.evaluator.mean(of_model + scale)
-            for member, of_model, scale in zip(self.members, rows, self._scale_terms, strict=True)
-        ]
+        return {
+            number: self.members[number].trainer.evaluator.mean(terms[:n] + self._scale_terms[number])
+            for number, terms in zip(live, self._states.terms(live), strict=True)
+        }
 
     def _put(self, number: int) -> None:
         """Take a trainer's state, which it changed by itself, back among the others."""
-        wide = self._wide(self.members[number])
-        self.state = jax.tree.map(lambda all_, new: all_.at[number].set(new), self.state, wide)
+        self._states.put(number, self._wide(self.members[number]))
 
     def _wide(self, member: Member) -> State:
         return widened(member.trainer.state, self._widest.like, member.latents, self._widest.latents)
 
-    def _narrow(self, host: State, number: int) -> State:
+    def _fetch(self, number: int) -> None:
         member = self.members[number]
-        alone = jax.tree.map(lambda leaf: leaf[number], host)
-        return narrowed(alone, member.like, member.latents, self._widest.latents)
+        found = State(**self._states.of(number, *State._fields))
+        member.trainer.state = narrowed(found, member.like, member.latents, self._widest.latents)
 
 
-def _stacked(trees: Sequence[PyTree]) -> PyTree:
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
+def _given(member: Member, data: int) -> Given:
+    trainer = member.trainer
+    numbers = numbers_of(trainer, member.settings)
+    return Given(numbers, trainer.step_key, jnp.int32(data), trainer.evaluator.key)
 
 
 def _each_once(arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[int]]:

@@ -71,9 +71,8 @@ class Own(Program):
 class Shared:
     """What models that train as one have in common: all that is not among their `Numbers`.
 
-    The program has the largest number of latents; `masked` is whether some models have fewer. With `in_turn`
-    models take turns in one loop: on a CPU matrix products side by side are no faster, and fall out of its
-    caches. Elsewhere they are mapped over as one.
+    The program has the largest number of latents; `masked` is whether some models have fewer. Without
+    `apart` the program is mapped over all models.
     """
 
     program: Program
@@ -81,7 +80,7 @@ class Shared:
     stages: tuple[tuple[float, float], ...]
     validation_samples: int
     masked: bool
-    in_turn: bool
+    apart: bool
 
     def own(self, numbers: Numbers) -> Program:
         """One model's program, within a trace."""
@@ -102,56 +101,41 @@ class Shared:
 
     def chunk(
         self,
-        states: State,
+        state: State,
         numbers: Numbers,
         x: Float[Array, "rows variables"],
-        orders: Int[Array, "models padded"],
-        keys: Key[Array, " models"],
-        rate_scales: Float[Array, " models"],
+        order: Int[Array, " padded"],
+        key: Key[Array, ""],
+        rate_scale: Float[Array, ""],
         start: Int[Array, ""],
         stop: Int[Array, ""],
-        live: Int[Array, " models"],
-        count: Int[Array, ""],
-    ) -> tuple[State, Bool[Array, " models"]]:
-        """Steps `start` to `stop` of the models `live[:count]`, and whether all of them were finite."""
+    ) -> tuple[State, Bool[Array, ""]]:
+        """Steps `start` to `stop` of one model, and whether all of them were finite."""
+        return self.own(numbers).chunk(state, (x, None), order, key, rate_scale, start, stop)
 
-        def one(state: State, numbers: Numbers, order: Array, key: Array, scale: Array) -> Any:
-            return self.own(numbers).chunk(state, (x, None), order, key, scale, start, stop)
-
-        given = (numbers, orders, keys, rate_scales)
-        if not self.in_turn:
-            return jax.vmap(one)(states, *given)
-
-        def turn(i: Array, carry: tuple[State, Array]) -> tuple[State, Array]:
-            states, sounds = carry
-            which = live[i]
-            state, sound = one(*jax.tree.map(lambda leaf: leaf[which], (states, *given)))
-            states = jax.tree.map(lambda all_, new: all_.at[which].set(new), states, state)
-            return states, sounds.at[which].set(sound)
-
-        return jax.lax.fori_loop(0, count, turn, (states, jnp.ones(len(live), bool)))
+    def order(
+        self, key: Key[Array, ""], epoch: Int[Array, ""], data: Int[Array, ""]
+    ) -> Int[Array, " padded"]:
+        """Which row of all data comes when in an epoch of a model with this one of them; -1 is padding."""
+        order = self.program.order(key, epoch)
+        return jnp.where(order < 0, -1, order + data * self.program.rows)
 
     def terms(
         self,
         params: PyTree,
         numbers: Numbers,
         blocks: Float[Array, "data blocks rows variables"],
-        which: Int[Array, " models"],
-        keys: Key[Array, " models"],
-    ) -> Float[Array, "models blocks rows 3"]:
-        """Rate, distortion and importance-weighted bound of the rows of each model's data, nats."""
+        which: Int[Array, ""],
+        key: Key[Array, ""],
+    ) -> Float[Array, "blocks rows 3"]:
+        """Rate, distortion and importance-weighted bound of the rows of one model's data, nats."""
+        own = self.own(numbers)
 
-        def one(params: PyTree, numbers: Numbers, which: Array, key: Array) -> Array:
-            own = self.own(numbers)
+        def of_block(number: Array) -> Array:
+            block, block_key = blocks[which, number], jax.random.fold_in(key, number)
+            return block_terms(own.model(params), block, block_key, self.validation_samples)
 
-            def of_block(number: Array) -> Array:
-                block, block_key = blocks[which, number], jax.random.fold_in(key, number)
-                return block_terms(own.model(params), block, block_key, self.validation_samples)
-
-            return jax.lax.map(of_block, jnp.arange(blocks.shape[1]))
-
-        given = (params, numbers, which, keys)
-        return jax.lax.map(lambda g: one(*g), given) if self.in_turn else jax.vmap(one)(*given)
+        return jax.lax.map(of_block, jnp.arange(blocks.shape[1]))
 
 
 def shared_by(trainer: Trainer, settings: Settings) -> tuple[Shared, tuple[Any, ...]]:
@@ -174,7 +158,7 @@ def shared_by(trainer: Trainer, settings: Settings) -> tuple[Shared, tuple[Any, 
         tuple(settings.stage_list()) if staged else (),
         trainer.evaluator.samples,
         masked=False,
-        in_turn=takes_turns(),
+        apart=better_apart(),
     )
     own = {*OWN, *RATES, *same}
     own |= {name.replace("-", "_") for name in settings.penalties()}
@@ -183,8 +167,8 @@ def shared_by(trainer: Trainer, settings: Settings) -> tuple[Shared, tuple[Any, 
     return shared, (rest, trainer.x.shape, held_out)
 
 
-def takes_turns() -> bool:
-    """Whether models are better trained one after the other in the program than side by side."""
+def better_apart() -> bool:
+    """Whether a model is better trained on a processor of its own than beside others in one program."""
     return jax.default_backend() == "cpu"
 
 
@@ -195,8 +179,15 @@ def latents_are_separable(model: VAE) -> bool:
 
 @lru_cache(maxsize=16)
 def compiled(shared: Shared) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-    """A chunk of steps, an epoch's order of rows, and the terms of validation rows."""
-    return jax.jit(shared.chunk), jax.jit(shared.program.order), jax.jit(shared.terms)
+    """A chunk of steps, an epoch's order of rows, and the terms of validation rows.
+
+    The first and the last are of one model, or mapped over all.
+    """
+    chunk, terms = shared.chunk, shared.terms
+    if not shared.apart:
+        chunk = jax.vmap(chunk, (0, 0, None, 0, 0, 0, None, None))
+        terms = jax.vmap(terms, (0, 0, None, 0, 0))
+    return jax.jit(chunk), jax.jit(shared.order), jax.jit(terms)
 
 
 def with_options(part: M, **values: Any) -> M:
