@@ -3,16 +3,18 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import polars
 import pytest
 from jax import monitoring
 
 from vaefit import fit
-from vaefit.ahead import Ahead
+from vaefit.ahead import Ahead, under_way
 
 SMALL = {"epochs": 1, "latent_dim": 2, "encoder_layers": (5,), "decoder_layers": (5,)}
 
@@ -34,7 +36,8 @@ def seen() -> Iterator[Counter[tuple[str, str, bool]]]:
 def test_a_fit_traces_its_programs_once_and_compiles_them_once_in_the_background(
     digits: np.ndarray, seen: Counter[tuple[str, str, bool]]
 ) -> None:
-    for rows in (digits[:41], np.random.default_rng(0).normal(size=(43, 3))):
+    table = {"t": np.random.default_rng(0).standard_t(3, size=43), "c": ["a", "b"] * 21 + ["a"]}
+    for rows in (digits[:41], polars.DataFrame(table)):
         seen.clear()
         fit(rows, **SMALL)
         for name in ("first", "chunk", "order", "terms_of_block"):
@@ -48,3 +51,15 @@ def test_other_shapes_than_those_begun_are_compiled_when_they_come() -> None:
     double.begin(jax.ShapeDtypeStruct((2,), jnp.float32))
     assert double(jnp.ones(3, jnp.float32)).tolist() == [2.0, 2.0, 2.0]
     assert double(jnp.ones(2, jnp.float32)).tolist() == [2.0, 2.0]
+
+
+def test_it_is_known_whether_something_is_still_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, slow = threading.Event(), Ahead(lambda x: x)
+    lowered = SimpleNamespace(compile=go_on.wait, out_info=())
+    monkeypatch.setattr(slow, "_function", SimpleNamespace(lower=lambda: lowered))
+    assert not under_way()
+    slow.begin()
+    assert under_way()
+    go_on.set()
+    slow.wait()
+    assert not under_way()

@@ -14,6 +14,7 @@ from vaefit.cli.main import run as command
 from vaefit.data.streams import parquet, stream, taking
 from vaefit.data.streams.parquet import ParquetStream
 from vaefit.display import Silent
+from vaefit.reading import held_against
 from vaefit.scoring import score
 
 PER_ROW = (
@@ -72,7 +73,7 @@ def test_numbers_of_blocks_are_those_of_all_rows_at_once(numbers, monkeypatch, s
         monkeypatch.setattr(f"vaefit.data.streams.survey.{name}", 100)
     blocks = row_blocks.blocks_of(run, rows, Silent())
     assert blocks is not None and len(list(blocks.read())) == 4
-    found = evaluate(run, blocks, samples=20, train=there).to_dict()
+    found = evaluate(run, rows, samples=20, train=there).to_dict()
     assert (found["n"], found["latents"]["rows"], found["sample_quality"]["pca"]["rows"]) == (700, 100, 100)
     for key in (*PER_ROW, "coverage"):
         assert found[key] == pytest.approx(whole[key], rel=1e-5, abs=1e-6), key
@@ -91,6 +92,16 @@ def test_evaluate_looks_at_all_rows_beyond_memory_or_at_as_many_as_it_is_told(nu
     assert command([*asked, "--rows", "50"]) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("50 rows, K = 5") and "50 of 700 rows were looked at" in shown.err
+
+
+def test_some_rows_of_the_runs_own_data_are_known_as_its_own(numbers, small_blocks):
+    run = load(numbers[0])
+    blocks = row_blocks.blocks_of(run, numbers[1], Silent())
+    assert blocks is not None
+    # Else the doctor would take training rows for held-out ones.
+    found = held_against(run, row_blocks.sampled(blocks, most=100), Silent())
+    assert found.own and found.train is not None and found.held_out is not None
+    assert found.train.total + found.held_out.n == 700
 
 
 def test_arrays_and_pictures_of_rows_beyond_memory(

@@ -8,6 +8,8 @@ from typing import Any
 import jax
 from jaxtyping import PyTree
 
+_begun: list[Future[Any]] = []
+
 
 class Ahead:
     """A function to compile, which may begin before there is anything to call it with.
@@ -31,15 +33,25 @@ class Ahead:
         """
         lowered = self._function.lower(*shapes)
         self._compiling = _compiler().submit(lowered.compile)
+        _begun.append(self._compiling)
         return jax.tree.map(lambda out: jax.ShapeDtypeStruct(out.shape, out.dtype), lowered.out_info)
 
     def __call__(self, *arguments: Any) -> Any:
         """Its value; JAX finds what was begun, where the shapes are the same."""
+        self.wait()
+        return self._function(*arguments)
+
+    def wait(self) -> None:
+        """Wait for what was begun. A problem, if there was one, is met again by the call."""
         if self._compiling is not None:
-            # A problem, if there was one, is met again below, and raised here.
             wait([self._compiling])
             self._compiling = None
-        return self._function(*arguments)
+
+
+def under_way() -> bool:
+    """Whether something is still being compiled; an orderly end of the process would wait for it."""
+    _begun[:] = (one for one in _begun if not one.done())
+    return bool(_begun)
 
 
 @cache

@@ -20,9 +20,10 @@ from vaefit.networks import LinearPath, Network, ShownCells, shown_width
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule, build_optimizer, build_schedule
 from vaefit.penalties import Penalty
+from vaefit.plan import Parts, Plan
 from vaefit.settings import Settings
 from vaefit.streaming import Streamed
-from vaefit.train import Parts, Plan, Trainer, program_of
+from vaefit.train import Trainer
 from vaefit.visits import TrainingVisit
 
 
@@ -50,13 +51,15 @@ def build_model(
     into = (shown_width(shown) if shown else dim, *settings.encoder_layers, posterior.width)
     out_of = (latent_dim, *settings.decoder_layers, likelihood.width)
     encoder = _network(settings, into, settings.encoder_bias, encoder_key, reads=shape)
-    return VAE(
+    model = VAE(
         encoder=ShownCells(encoder, shown) if shown else encoder,
         posterior=posterior,
         decoder=_network(settings, out_of, settings.decoder_bias, decoder_key, writes=shape),
         likelihood=likelihood,
         prior=_part(settings, "prior", settings.prior, latent_dim=latent_dim),
     )
+    # A weight that JAX calls weakly typed no longer is after a step, and all would be compiled anew.
+    return jax.tree.map(lambda leaf: leaf.astype(leaf.dtype) if eqx.is_array(leaf) else leaf, model)
 
 
 @lru_cache(maxsize=64)
@@ -154,13 +157,17 @@ def begin_compiling(
     """Compile what `build_trainer`'s training will need, in the background while its model is made.
 
     The trainer's programs will be equal to these, and find them compiled, or wait for them.
+
+    Raises:
+        SettingsError: as `build_trainer` does.
     """
     if devices.mesh() is not None:
         return
     parts = build_parts(settings, transform)
     model = _shapes(settings.of_model(), x.shape[1], transform.variables, transform.shape)
+    _check_together(settings, parts, model)
     params, static = eqx.partition(model, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
-    program_of(static, parts, len(x)).begin_compiling(params, x.shape[1])
+    parts.program(static, len(x)).begin_compiling(params, x.shape[1])
     if validated:
         samples = parts.validation_samples(model.likelihood)
         bound.begin_compiling(static, params, samples, x.shape[1])
@@ -184,11 +191,7 @@ def build_trainer(
         SettingsError: the objective and the likelihood do not go together.
     """
     parts = build_parts(settings, transform)
-    if parts.objective.needs_each_sample and model.likelihood.joint:
-        raise SettingsError(
-            f"objective {settings.objective} weighs samples one by one, but likelihood {settings.likelihood} "
-            "takes them together; choose another of the two"
-        )
+    _check_together(settings, parts, model)
     return Trainer(
         model=model,
         **parts._asdict(),
@@ -198,6 +201,14 @@ def build_trainer(
         validation_weights=validation_weights,
         stream=None if whole is None else _streamed(settings, transform, whole),
     )
+
+
+def _check_together(settings: Settings, parts: Parts, model: VAE) -> None:
+    if parts.objective.needs_each_sample and model.likelihood.joint:
+        raise SettingsError(
+            f"objective {settings.objective} weighs samples one by one, but likelihood {settings.likelihood} "
+            "takes them together; choose another of the two"
+        )
 
 
 def _streamed(settings: Settings, transform: Transform, whole: Whole) -> Streamed:

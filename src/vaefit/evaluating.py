@@ -55,8 +55,9 @@ def evaluate(
 ) -> Evaluation:
     """Every number on every row, exactly once; see `vaefit evaluate --help`.
 
-    Of `Blocks` of rows beyond memory, too: likelihoods and errors are means over all rows; what takes rows
-    together (use of the latents, sample quality) is of some of them, evenly drawn, and says of how many.
+    Rows of a path beyond memory are looked at block by block: likelihoods and errors are means over all rows;
+    what takes rows together (use of the latents, sample quality) is of some of them, evenly drawn, and says
+    of how many.
 
     `samples` is K, the draws of the importance-sampled log-likelihood. Baselines are fitted to `train`, or to
     the run's own training rows, read again (`with_baselines` may name those that are wanted).
@@ -81,29 +82,22 @@ def evaluate(
             f"no log-likelihood and no bits/dim: {why}; the ELBO is that of likelihood "
             f"{run.settings.likelihood}, with {draws_of_bound(run)} draws a row"
         )
-    held = rows_of(run, rows)
+    held = rows_of(run, rows, display)
     # What takes all rows at once, or only some of them, looks at these.
     some = held.sample()
     seen = Seen.of(run, some, seed)
     fitted_to = _training_rows(run, train, display, notices) if with_baselines or with_samples else None
-    others: Mapping[str, Beside] = {}
-    if with_baselines and fitted_to is not None:
-        wanted = None if with_baselines is True else with_baselines
-        others = beside.fitted(run, fitted_to, seed, display, notices, wanted)
+    others = _fitted(run, fitted_to, with_baselines, seed, display, notices)
     found = worth(run, held, others, samples=samples, seed=seed, display=display)
     notices += [f"baseline left out: {why}" for why in found.left_out.values()]
     levels = _levels(run, some, notices)
     own = _score(found.model, levels, some.dim)
     elbo, rate = float(found.model["elbo"].mean), float(found.model["rate"].mean)
-    columns, typed = {}, run.model.likelihood.typed
-    if typed and with_columns and (with_baselines or with_samples):
+    columns = {}
+    if run.model.likelihood.typed and with_columns and (with_baselines or with_samples):
         made = {name: one.baseline for name, one in others.items() if isinstance(one, beside.Typed)}
         columns = by_column(run, TableRows.of(run, some, seed), made, seed, display)
-    quality = {}
-    if with_samples and typed:
-        quality = _table_quality(run, some, seed, notices)
-    elif with_samples:
-        quality = _quality(run, seen, fitted_to, features, seed, notices)
+    quality = _quality(run, some, seen, fitted_to, features, seed, notices) if with_samples else {}
     return Evaluation(
         n=held.n,
         dim=some.dim,
@@ -125,6 +119,25 @@ def evaluate(
         rows=found.rows,
         columns=columns,
     )
+
+
+def _fitted(
+    run: Run,
+    fitted_to: Dataset | None,
+    wanted: bool | Collection[str],
+    seed: int,
+    display: Display,
+    notices: list[str],
+) -> Mapping[str, Beside]:
+    """The densities to stand beside the model."""
+    if fitted_to is None or not wanted:
+        return {}
+    if fitted_to.n < fitted_to.total:
+        notices.append(
+            f"baselines are fitted to {fitted_to.n:,} of {fitted_to.total:,} training rows, evenly drawn; "
+            "the model to all of them"
+        )
+    return beside.fitted(run, fitted_to, seed, display, notices, None if wanted is True else wanted)
 
 
 def _score(tallies: Mapping[str, Tally], levels: int | None, dim: int, made: str = "") -> Score:
@@ -164,21 +177,25 @@ def _coverage(run: Run, tallies: Mapping[str, Tally], notices: list[str]) -> dic
 def _training_rows(run: Run, train: object, display: Display, notices: list[str]) -> Dataset | None:
     """The rows that baselines are fitted to: those the model was fitted to."""
     try:
-        found = run.dataset(train) if train is not None else own_rows(run, display)[0]
+        return run.dataset(train) if train is not None else own_rows(run, display)[0]
     except VaefitError as problem:
         notices.append(f"no baselines, as the run's training rows cannot be read: {problem}")
         return None
-    if found.n < found.total:
-        notices.append(
-            f"baselines are fitted to {found.n:,} of {found.total:,} training rows, evenly drawn; the model "
-            "to all of them"
-        )
-    return found
 
 
 def _quality(
-    run: Run, seen: Seen, train: Dataset | None, features: Features | None, seed: int, notices: list[str]
+    run: Run,
+    dataset: Dataset,
+    seen: Seen,
+    train: Dataset | None,
+    features: Features | None,
+    seed: int,
+    notices: list[str],
 ) -> dict[str, SampleQuality]:
+    """In the rows' own space; of tables, numbers standardised, categories one by one, as much missing."""
+    if run.model.likelihood.typed:
+        drawn, real = drawn_and_real(run, TableRows.of(run, dataset, seed), MOST_SAMPLES, seed)
+        return _measured(drawn, real, {"cells": None}, seed, notices)
     n = min(MOST_SAMPLES, len(seen.x))
     drawn = run.sample(n, seed=seed, noise=not run.model.likelihood.joint)
     spaces: Mapping[str, Features | None] = {
@@ -187,12 +204,6 @@ def _quality(
         **({} if features is None else {"features": features}),
     }
     return _measured(drawn.reshape(n, -1), run.transform.inverse(seen.x), spaces, seed, notices)
-
-
-def _table_quality(run: Run, dataset: Dataset, seed: int, notices: list[str]) -> dict[str, SampleQuality]:
-    """In a space of standardised numbers and categories one by one, new cells missing as real ones are."""
-    drawn, real = drawn_and_real(run, TableRows.of(run, dataset, seed), MOST_SAMPLES, seed)
-    return _measured(drawn, real, {"cells": None}, seed, notices)
 
 
 def _measured(

@@ -23,6 +23,7 @@ from vaefit.evaluation import (
 )
 from vaefit.evaluation.bits import is_mass_on_grey
 from vaefit.evaluation.blocks import Progress
+from vaefit.evaluation.importance import rows_at_once
 from vaefit.row_blocks import Blocks, InMemory
 from vaefit.run import Run
 
@@ -151,7 +152,8 @@ def _asking(run: Run, samples: int, seed: int) -> Callable[[Seen, Progress], dic
 
 def _by_draws(run: Run, samples: int, seed: int) -> Callable[[Seen, Progress], dict[str, np.ndarray]]:
     def ask(seen: Seen, progress: Progress) -> dict[str, np.ndarray]:
-        found = importance_sample(run.model, seen.x, draws=samples, seed=seed, progress=progress)
+        block = rows_at_once(samples, len(seen.x))
+        found = importance_sample(run.model, seen.x, draws=samples, seed=seed, block=block, progress=progress)
         return {
             "log_likelihood": found.log_likelihood + seen.log_jacobian,
             "elbo": found.elbo + seen.log_jacobian,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from vaefit import data
+from vaefit import data, processes
 from vaefit.column_types import parse_types
 from vaefit.data import Dataset, Schema, schema_of, streams
 from vaefit.data.streams import Stream
@@ -87,8 +87,10 @@ def stream_of(rows: object, settings: Settings, schema: Schema | None = None) ->
         raise SettingsError(
             f"stream is for .npy without missing cells, .parquet, and images, found {what}; leave it out"
         )
-    wanted = stream is not None and (settings.stream or streams.exceeds_memory(stream))
-    return stream if wanted else None
+    if stream is None or settings.stream:
+        return stream
+    # Where a host of one process is short of memory, all read block by block.
+    return stream if processes.greatest(int(streams.exceeds_memory(stream))) else None
 
 
 def _streamed(stream: Stream, settings: Settings, display: Display) -> tuple[Dataset, Dataset | None]:

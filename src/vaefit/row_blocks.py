@@ -107,12 +107,18 @@ class Blocks:
         return self.run.dataset(found)
 
 
-def rows_of(run: Run, rows: object) -> InMemory | Blocks:
+def rows_of(run: Run, rows: object, display: Display) -> InMemory | Blocks:
     """Rows as a run takes them, given as an array, a frame, a path, a data set, or rows for some run.
+
+    Those of a path are read block by block where they are not to be in memory all at once.
 
     Raises:
         DataError: they are of another size or scale than those fitted.
     """
+    if isinstance(rows, str | Path):
+        size, schema = run.image_size if run.settings.size else None, data.schema_of(run.transform)
+        how = {"size": size, "grayscale": run.grayscale, "schema": schema}
+        rows = blocks_of(run, rows, display, **how) or rows
     if isinstance(rows, Blocks):
         return replace(rows, run=run)
     return InMemory(run, run.dataset(rows.dataset if isinstance(rows, InMemory) else rows))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -24,16 +24,15 @@ from vaefit import devices, processes
 from vaefit.backend import out_of_memory
 from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
-from vaefit.evaluation import Bound, Evaluator, LogJacobian, visited
-from vaefit.likelihoods import Likelihood
+from vaefit.evaluation import Bound, Evaluator, visited
 from vaefit.model import VAE
 from vaefit.objectives import Objective
 from vaefit.optimise import Schedule
 from vaefit.penalties import Penalty
-from vaefit.program import Program, compiled
+from vaefit.plan import Parts, Plan
+from vaefit.program import compiled
 from vaefit.progress import Progress
 from vaefit.streaming import Part, Resident, Rows, Streamed, TooLittleMemory
-from vaefit.visits import TrainingVisit
 
 # How long Python stays away: long enough to cost nothing, short enough for a lively progress bar.
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -41,43 +40,6 @@ SECONDS_BETWEEN_LOOKS = 0.5
 FAILURES_IN_A_ROW = 20
 RECOVERIES = 3
 RECOVERY_FACTOR = 0.1
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to train, apart from the model and the optimiser."""
-
-    epochs: int
-    batch_size: int
-    samples: int
-    validation_samples: int
-    shuffle: bool
-    seed: int
-    early_stopping: int = 0
-    plateau_patience: int = 0  # 0: the learning rate follows its schedule alone
-    plateau_factor: float = 1.0
-    final_rate: float = 0.0
-    visit: TrainingVisit = field(default_factory=TrainingVisit)
-    log_jacobian: LogJacobian | None = None
-    jacobian_varies: bool = False  # from row to row
-
-
-class Parts(NamedTuple):
-    """What training is made of, apart from the model and the rows."""
-
-    objective: Objective
-    penalties: Mapping[str, tuple[float, Penalty]]
-    optimizer: optax.GradientTransformationExtraArgs
-    schedule: Schedule
-    plan: Plan
-
-    def validation_samples(self, likelihood: Likelihood) -> int:
-        """Draws of z for a row in validation."""
-        if likelihood.joint:
-            return self.plan.samples
-        # A bound that weighs samples is judged with as many as it is trained with.
-        least = self.plan.samples if self.objective.needs_each_sample else 1
-        return max(least, self.plan.validation_samples)
 
 
 @runtime_checkable
@@ -125,7 +87,7 @@ class Trainer:
         self.n = len(self.x) if self.stream is None else self.stream.n
         self.order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
         self._parts = Parts(self.objective, self.penalties, self.optimizer, self.schedule, self.plan)
-        self.program = program_of(self._static, self._parts, self.n)
+        self.program = self._parts.program(self._static, self.n)
         first, self._chunk, self._order_of = compiled(self.program)
         self.state = first(params)
         self._batch_size, self.steps_per_epoch = self.program.batch_size, self.program.steps_per_epoch
@@ -393,23 +355,6 @@ class Trainer:
 
     def _copied(self, tree: PyTree) -> PyTree:
         return devices.copied(self._mesh, tree)
-
-
-def program_of(static: PyTree, parts: Parts, n: int) -> Program:
-    """What is traced of the training of a model without its weights, on `n` rows."""
-    return Program(
-        static=static,
-        objective=parts.objective,
-        penalties=tuple((name, *weighted) for name, weighted in parts.penalties.items()),
-        optimizer=parts.optimizer,
-        schedule=parts.schedule,
-        visit=parts.plan.visit,
-        samples=parts.plan.samples,
-        shuffle=parts.plan.shuffle,
-        rows=n,
-        batch_size=min(parts.plan.batch_size, n),
-        mesh=devices.mesh(),
-    )
 
 
 def steps_until_next_look(seconds_per_step: float) -> int:

@@ -12,6 +12,7 @@ from vaefit.ppca import Ppca
 CELLS = 8_000_000
 LEAST_ROWS = 1000
 ITERATIONS = 1000
+TOLERANCE = 1e-2  # of the log-likelihood of all rows, nats
 WORK = 3e11  # multiplications; about ten seconds
 UNIQUENESS_FLOOR = 1e-6  # of a variable's variance (Heywood cases have a maximum at 0)
 
@@ -53,7 +54,19 @@ def _em(y: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
 
     if k == 0 or not y.any():
         return np.zeros((y.shape[1], 0)), np.ones(y.shape[1]), ""
+    n, y = len(y), _fewer_alike(y)
     iterations = int(np.clip(WORK / (20 * y.size * (k + 10)), 10, ITERATIONS))
-    found = Sklearns(k, max_iter=iterations, random_state=seed).fit(y)
+    # scikit-learn's tolerance is one of the sum over rows.
+    found = Sklearns(k, tol=TOLERANCE * len(y) / n, max_iter=iterations, random_state=seed).fit(y)
     ended = f", stopped after {iterations} iterations" if found.n_iter_ >= iterations else ""
     return found.components_.T, np.maximum(found.noise_variance_, UNIQUENESS_FLOOR), ended
+
+
+def _fewer_alike(y: np.ndarray) -> np.ndarray:
+    """Two rows for each variable with the mean and covariance of all rows, which are all that EM looks at."""
+    dim = y.shape[1]
+    if len(y) <= 2 * dim:
+        return y
+    values, vectors = np.linalg.eigh(y.T @ y / len(y))
+    root = np.sqrt(dim * np.maximum(values, 0.0))[:, None] * vectors.T
+    return np.concatenate([root, -root])

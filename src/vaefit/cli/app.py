@@ -1,6 +1,9 @@
 """The command line's root, and the arguments and steps that commands share."""
 
+import contextlib
+import gc
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
 from typing import Annotated, Any
@@ -43,6 +46,17 @@ def _root(
         raise typer.Exit
 
 
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """While libraries are imported: what they make stays, so there is nothing to collect, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def start(device: str | None, threads: int | None, screen: Any, place: Place | None = None) -> None:
     """Choose the device and meet the other processes; the last moment before JAX is used."""
     from vaefit import backend, processes
@@ -71,7 +85,8 @@ def finish(result: dict[str, Any], as_json: bool) -> None:
     """Say what was written."""
     if as_json:
         return print_json(result)
-    return typer.echo(result["out"])
+    out = result["out"]
+    return typer.echo("\n".join(out) if isinstance(out, list) else out)
 
 
 def print_json(result: dict[str, Any]) -> None:

@@ -25,7 +25,14 @@ _EXPECTED = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exits with 0, 2 for a person's mistake, 130 when interrupted."""
-    sys.exit(run(arguments))
+    code = run(arguments)
+    ahead = sys.modules.get("vaefit.ahead")
+    if ahead is not None and ahead.under_way():
+        # Stopped, or refused, while programs are compiled that nobody will call.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -43,14 +50,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return code if problem.shared else processes.leave(code)
     except TyperException as problem:
         return _say(f"{_one_line(problem)} (see --help)", 2)
-    except (MemoryError, RuntimeError) as problem:
-        asked = out_of_memory(problem)
-        if asked is None:
+    except (MemoryError, RuntimeError, ValueError) as problem:
+        why = _beyond_us(problem)
+        if why is None:
             raise
-        return processes.leave(_say(f"{_who()}out of memory ({asked}); {_LESS}", 2))
+        return processes.leave(_say(f"{_who()}{why}", 2))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _beyond_us(problem: BaseException) -> str | None:
+    """What happened to the machine or to another process, in words; None: it is a fault of the program."""
+    if processes.is_loss(problem):
+        return "another process was lost; what was saved is whole; start all of them again"
+    asked = out_of_memory(problem)
+    return None if asked is None else f"out of memory ({asked}); {_LESS}"
 
 
 def _who() -> str:

@@ -16,6 +16,8 @@ from vaefit.model import VAE
 
 # Few, as draws fill the matrices: little is padded.
 ROWS = 32
+# Of many rows with few draws each, more, as a chunk of draws is made whole whatever their number.
+MANY_ROWS, FEW_DRAWS = 1024, 32
 GROUPS = 4
 # Numbers in flight while a chunk of draws is decoded: small enough for a processor's cache.
 BUDGET = 2**21
@@ -103,6 +105,15 @@ def importance_sample(
             progress(len(found) * len(calls) + first // CHUNKS_A_CALL + 1, total)
         found.append(np.asarray(_summary(model, part, sums), np.float64)[: rows.stop - rows.start])
     return Likelihoods(draws, *np.concatenate(found).T)
+
+
+def rows_at_once(draws: int, n: int) -> int:
+    """How many of `n` rows are best sampled together; their numbers are the same to rounding.
+
+    >>> rows_at_once(5000, 10**6), rows_at_once(8, 10**6), rows_at_once(8, 100)
+    (32, 1024, 32)
+    """
+    return MANY_ROWS if draws <= FEW_DRAWS and n >= 8 * MANY_ROWS else ROWS
 
 
 class _Sums(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from vaefit import recipes
-from vaefit.cli.app import Device, Json, OptionalData, Quiet, Threads, app, print_json, start
+from vaefit.cli.app import Device, Json, OptionalData, Quiet, Threads, app, importing, print_json, start
 from vaefit.cli.flags import with_settings
 from vaefit.cli.help import Command
 from vaefit.cli.stopping import stopping_on_sigterm, supervise
@@ -115,10 +115,11 @@ def fit(
     asked = {"tensorboard": tensorboard, "report": report, "watch": told}
     more: dict[str, Any] = {"display": screen, **{name: v for name, v in asked.items() if v}}
     with stopping_on_sigterm(resume or out), contextlib.closing(screen):
-        start(device, threads, screen, mine)
+        with importing():
+            start(device, threads, screen, mine)
+            from vaefit import fitting
         if dry_run:
             return _dry_run(rows, out, screen, as_json, keywords)
-        from vaefit import fitting
 
         if resume is not None:
             runs = [fitting.resume(resume, epochs=typed.epochs if "epochs" in settings else None, **more)]
