@@ -4,7 +4,6 @@ pPCA is fitted in closed form in a second, and its likelihood of held-out rows i
 """
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 
+from vaefit.backend import processors
 from vaefit.data import spread
 from vaefit.ppca import Spectrum, held_out_curve
 from vaefit.remembered import remembered
@@ -75,7 +75,7 @@ def mirror_gain(x: Float[np.ndarray, "rows variables"], shape: tuple[int, ...]) 
     x = _evenly(x, max(FEWEST_ROWS, CELLS // x.shape[1]))
     folds = pairwise(np.linspace(0, len(x), FOLDS + 1).astype(int))
     # A core for each fold, and none for parts of a matrix.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(processors()) as pool:
         gains = list(pool.map(lambda fold: _gain(x, slice(*fold), shape), folds))
     return float(np.mean(gains)), float(np.std(gains) / math.sqrt(FOLDS - 1))
 
