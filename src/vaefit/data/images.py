@@ -11,13 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from vaefit.wording import counted
+
 from ..errors import DataError, ShapeError
 from .containers import Container
 from .dataset import LEVELS, Dataset
 from .decode import Picture, decode, prepare_pillow
 from .names import labels_of
 from .options import MOST_DAMAGED, Options
-from .select import counted, select_images
+from .select import select_images
 
 BATCH = 128
 WORTH_A_THREAD = (

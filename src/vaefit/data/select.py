@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vaefit.wording import counted
+
 from ..errors import DataError
 from .containers import Container
 from .names import hidden, is_archive, is_image, natural_key, visible
@@ -18,15 +20,6 @@ def select_images(container: Container) -> tuple[list[str], tuple[str, ...]]:
     if not images:
         raise DataError(f"{container.path}: {_nothing(container.what, every, chosen, include)}")
     return images, _left_out([name for name in chosen if not is_image(name)])
-
-
-def counted(count: int, one: str, many: str) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "image", "images"), counted(2, "image", "images")
-    ('1 image', '2 images')
-    """
-    return f"{count} {one if count == 1 else many}"
 
 
 def _nothing(what: str, every: list[str], chosen: list[str], include: tuple[str, ...]) -> str:

@@ -5,6 +5,7 @@ from jaxtyping import Float
 
 from vaefit.doctor.evidence import Evidence
 from vaefit.doctor.finding import Finding
+from vaefit.wording import counted
 
 # In standardised columns a value 20 sds from the mean is at most one in 400 (Chebyshev), in practice far
 # less:
@@ -30,7 +31,7 @@ def outliers(evidence: Evidence) -> Finding | None:
     return Finding(
         "outliers",
         "warning",
-        f"{_counted(len(columns), 'column has values', 'columns have values')} more than {OUTLIER:g} sds "
+        f"{counted(len(columns), 'column has values', 'columns have values')} more than {OUTLIER:g} sds "
         "from the "
         f"mean; the furthest is {far[worst]:.0f} sds off ({evidence.column(worst)}, {row}): such values "
         "make the scale, and all others become nearly equal",
@@ -111,7 +112,3 @@ def unreachable(evidence: Evidence) -> Finding | None:
         "choose --likelihood gaussian with --output-activation identity",
         {"share": share},
     )
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"

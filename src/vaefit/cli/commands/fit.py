@@ -15,6 +15,7 @@ from vaefit.cli.help import Command
 from vaefit.cli.stopping import stopping_on_sigterm, supervise
 from vaefit.errors import SettingsError
 from vaefit.folder import README, REPORT
+from vaefit.wording import counted
 
 
 @app.command(
@@ -208,8 +209,9 @@ def _print_summary(summary: dict[str, Any]) -> None:
         if summary[name]:
             numbers = "  ".join(f"{k} {v:.2f}" for k, v in summary[name].items())
             typer.echo(f"{name:>10}: {numbers} (nats per datum{_on_some(summary, name)})")
+    epochs = counted(summary["epochs"], "epoch", "epochs")
     typer.echo(
-        f"{summary['epochs']} epochs in {summary['seconds']:.1f} s, kept epoch {summary['best_epoch']}; "
+        f"{epochs} in {summary['seconds']:.1f} s, kept epoch {summary['best_epoch']}; "
         f"read {_page(Path(summary['run']))}"
     )
     for finding in summary["findings"]:

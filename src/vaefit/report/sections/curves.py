@@ -7,6 +7,7 @@ from vaefit.report.facts import Facts
 from vaefit.report.markup import element, number, paragraph
 from vaefit.report.plots import axis, line, plot
 from vaefit.report.section import Section
+from vaefit.wording import counted
 
 Record = dict[str, Any]
 
@@ -37,7 +38,7 @@ def of_history(history: list[Record]) -> Section:
 
 def _words(trained: list[Record], kept: Record | None) -> str:
     last = trained[-1]
-    told = f"{last['epoch']:,} epochs, {last['step']:,} steps. "
+    told = f"{counted(last['epoch'], 'epoch', 'epochs')}, {counted(last['step'], 'step', 'steps')}. "
     if kept is None:
         return paragraph(
             told + "There were no validation rows, so the weights after the last epoch were kept."
