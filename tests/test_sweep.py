@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vaefit import RunError, SettingsError, Sweep, fit, load, sweep
+from vaefit import RunError, SettingsError, Sweep, fit, load, ppca, sweep
 from vaefit.display import Silent
-from vaefit.ppca import Spectrum
 from vaefit.sweeping import traced
 from vaefit.sweeping.prepare import groups, prepare_all
 from vaefit.sweeping.sweep import resume
@@ -111,8 +110,8 @@ def test_a_model_whose_numbers_are_not_finite_leaves_the_others_alone() -> None:
 
 def test_what_is_not_traced_makes_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted: list[np.ndarray] = []
-    fit_spectrum = Spectrum.fit
-    monkeypatch.setattr(Spectrum, "fit", lambda x: fitted.append(x) or fit_spectrum(x))
+    decompose = ppca._of_covariance
+    monkeypatch.setattr(ppca, "_of_covariance", lambda x, mean: fitted.append(x) or decompose(x, mean))
     models = {
         "a": {"latent_dim": 1},
         "b": {"latent_dim": 2, "learning_rate": 1e-4, "epochs": 3},

@@ -60,7 +60,7 @@ def settle(
             x, held_out = _hold_out(x)
         seen = with_mirrored(x, shape) if settings.mirror else x
         with threadpool_limits(1 if x.shape[1] <= SMALL else None, "blas"):
-            settings, why = _choose_size(settings, _spectrum(thinned(seen)), held_out)
+            settings, why = _choose_size(settings, Spectrum.fit(thinned(seen)), held_out)
         notices.append(why)
     return Settled(settings, tuple(notices))
 
@@ -115,11 +115,6 @@ def _choose_size(settings: Settings, spectrum: Spectrum, held_out: np.ndarray) -
         f"latent_dim: {best}, where pPCA's held-out log-likelihood is best (by size, nats per datum: "
         f"{listing})"
     )
-
-
-@remembered
-def _spectrum(x: Float[np.ndarray, "rows variables"]) -> Spectrum:
-    return Spectrum.fit(x)
 
 
 def _hold_out(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,6 @@ from vaefit.model import VAE
 from vaefit.networks import LinearPath
 from vaefit.posteriors import Posterior
 from vaefit.ppca import Spectrum
-from vaefit.remembered import remembered
 
 
 def at_data_moments(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE:
@@ -44,7 +43,7 @@ def at_linear_model(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE |
     mean = x.mean(axis=0, dtype=np.float64)
     given = likelihood.noise_variance(jnp.asarray(mean, jnp.float32))
     scale = np.ones_like(mean) if given is None else np.sqrt(np.asarray(given, np.float64))
-    ppca = _spectrum(x, scale).ppca(model.posterior.latent_dim, None if given is None else 1.0)
+    ppca = Spectrum.fit(x / scale).ppca(model.posterior.latent_dim, None if given is None else 1.0)
     unused = model.posterior.latent_dim - ppca.latent_dim
     W, noise = np.pad(ppca.components, ((0, 0), (0, unused))), ppca.noise_variance
     likelihood, bias, slope = _start(
@@ -64,12 +63,6 @@ def at_linear_model(model: VAE, x: Float[np.ndarray, "rows variables"]) -> VAE |
         model,
         (likelihood, encoder.with_linear_path(*path), decoder.with_linear_path(jnp.asarray(out), bias)),
     )
-
-
-@remembered
-def _spectrum(x: Float[np.ndarray, "rows variables"], scale: Float[np.ndarray, " variables"]) -> Spectrum:
-    """That of the rows, each variable in units of its scale."""
-    return Spectrum.fit(x / scale)
 
 
 # Compiled whole: operations one by one would be compiled one by one, anew in every process.

@@ -15,6 +15,7 @@ import scipy.linalg
 from jaxtyping import Float
 
 from vaefit.errors import DataError, SettingsError, ShapeError
+from vaefit.remembered import remembered
 
 ROWS_AT_ONCE = 1024
 RELATIVE_FLOOR = 1e-8  # of a variable's mean variance: below it, noise is rounding
@@ -110,6 +111,7 @@ class Spectrum:
     n: int
 
     @classmethod
+    @remembered
     def fit(cls, x: Float[np.ndarray, "rows variables"]) -> "Spectrum":
         """The spectrum of the rows of `x`, float64; wide data (D > N) through the N by N Gram matrix.
 

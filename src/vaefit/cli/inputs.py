@@ -17,32 +17,16 @@ def read_for(
     path: str,
     screen: Any,
     *,
-    include: Sequence[str] | None,
-    size: str | None,
-    grayscale: bool | None,
-    limit: int | None,
-    key: str | None,
-    skip_bad: bool | None,
-    header: bool | None = None,
     labels: str | None = None,
     impute_missing: bool = False,
+    **reading: Any,
 ) -> Dataset:
-    """Data read the way the fit read its own, unless told otherwise; with labels where asked for.
+    """Data read the way the fit read its own, unless told otherwise (`reading`); with labels if asked for.
 
     With `impute_missing` a table's columns that are not there are missing in every row; so is one of labels.
     """
-    how = reading_of(
-        fitted,
-        include=include,
-        size=size,
-        grayscale=grayscale,
-        limit=limit,
-        key=key,
-        skip_bad=skip_bad,
-        header=header,
-        # A column of labels is taken out of the rows: the encoder sees it as missing, and the person is told.
-        impute_missing=impute_missing or labels is not None,
-    )
+    # A column of labels is taken out of the rows: the encoder sees it as missing, and the person is told.
+    how = reading_of(fitted, impute_missing=impute_missing or labels is not None, **reading)
     read = data.read if labels is None else partial(data.read_labelled, labels=labels)
     dataset = read(path, **how, progress=screen.reading)
     screen.close()
@@ -84,10 +68,10 @@ def blocks_for(fitted: Run, path: str, screen: Any, **reading: Any) -> Blocks | 
 
 def read_or_sample(fitted: Run, path: str, screen: Any, **reading: Any) -> Dataset:
     """The rows; where they are not to be in memory all at once, some of them, evenly drawn."""
-    blocks = blocks_for(fitted, path, screen, **reading)
-    if blocks is None:
-        return read_for(fitted, path, screen, **reading)
-    found = row_blocks.sampled(blocks)
+    there = held(fitted, path, screen, **reading)
+    if isinstance(there, InMemory):
+        return there.dataset
+    found = row_blocks.sampled(there)
     screen.close()
     return found
 
@@ -145,16 +129,17 @@ def _check_there(rows: Sequence[int], there: InMemory | Blocks, path: str) -> No
         raise DataError(f"--row {outside[0]}: {path} has rows 0 to {there.n - 1}")
 
 
-def read_whole(fitted: Run, path: str, screen: Any, what: str, **reading: Any) -> Dataset:
+def read_whole(
+    fitted: Run, path: str, screen: Any, what: str, *, labels: str | None = None, **reading: Any
+) -> Dataset:
     """Rows for work that takes all of them at once; `what` is that work, and what else there is.
 
     Raises:
         DataError: they do not fit in memory.
     """
-    how = {name: value for name, value in reading.items() if name != "labels"}
-    stream = data.open_stream(path, **reading_of(fitted, **how))
+    stream = data.open_stream(path, **reading_of(fitted, **reading))
     if stream is not None and streams.exceeds_memory(stream):
         raise DataError(
             f"{path}: {stream.n:,} rows do not fit in memory, and {what}; --limit N takes the first"
         )
-    return read_for(fitted, path, screen, **reading)
+    return read_for(fitted, path, screen, labels=labels, **reading)

@@ -75,17 +75,18 @@ def reconstruct_to_npy(
 ) -> dict[str, Any]:
     """The mean of each row's outputs, block by block where the rows are beyond memory."""
     fitted, errors = held.run, Tally()
+    one_scale = cells.one_scale(fitted.transform)
 
     def means() -> Iterator[np.ndarray]:
         for block in held.read(options["seed"], what="reconstructing"):
             found = fitted.reconstruct(block.rows, **{**options, "seed": block.seed})
-            errors.add(squared_errors(fitted, found.input, found.mean))
+            if one_scale:
+                errors.add(squared_errors(fitted, found.input, found.mean))
             yield found.mean
 
     shape = (held.n, *fitted.transform.shape)
     _write(out, lambda path: streams.write_array(means(), path, shape))
     screen.close()
-    one_scale = cells.one_scale(fitted.transform)
     mse = float(errors.mean) if one_scale else None
     return {"out": str(out), "n": held.n, "samples": options["samples"], "mse": mse}
 

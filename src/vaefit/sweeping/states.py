@@ -137,12 +137,7 @@ class Stacked:
         held_out: Float[np.ndarray, "data blocks block variables"],
     ) -> None:
         self._state: State = jax.tree.map(jnp.asarray, _stacked(states))
-        self._given = Given(
-            jax.tree.map(jnp.asarray, _stacked([own.numbers for own in given])),
-            jnp.stack([own.step_key for own in given]),
-            jnp.stack([own.data for own in given]),
-            jnp.stack([own.evaluation_key for own in given]),
-        )
+        self._given: Given = jax.tree.map(lambda *own: jnp.stack(own), *given)
         self._x, self._held_out = jnp.asarray(x), jnp.asarray(held_out)
         self._chunk, _, self._terms = compiled(shared)
 
