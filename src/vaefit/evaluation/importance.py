@@ -1,6 +1,7 @@
 """The log-likelihood of rows by importance sampling, with q(z|x) as the proposal."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -23,7 +24,7 @@ GROUPS = 4
 # Numbers in flight while a chunk of draws is decoded: small enough for a processor's cache.
 BUDGET = 2**21
 MOST_DRAWS = 256
-CHUNKS_A_CALL = 16
+CHUNKS_A_CALL, ROUNDED_CHUNKS_A_CALL = 16, 96
 
 
 @dataclass(frozen=True)
@@ -100,17 +101,18 @@ def importance_sample(
         raise SettingsError(f"expected a likelihood to sample, found none: {why}; use the ELBO")
     key = jax.random.fold_in(jax.random.key(seed), 6)
     rough = rounded(model, draws, float32)
-    chunk = _chunk(block * units(model), rough)
-    calls = range(0, -(-draws // chunk), CHUNKS_A_CALL)
+    chunk, together = _chunk(block * units(model), rough)
+    chunks = -(-draws // chunk)
+    calls = range(0, chunks, together)
     total, found = -(-len(x) // block) * len(calls), []
     for rows, (part,) in blocks(x, size=block):
-        sums = _Sums.start(block, None if rough is None else Picked.start(seed, GROUPS, block))
+        sums = _Sums.start(block, None if rough is None else Picked.start(seed, draws, GROUPS, block))
         for first in calls:
-            bounds = jnp.asarray([first, min(first + CHUNKS_A_CALL, -(-draws // chunk)), draws])
+            bounds = jnp.asarray([first, min(first + together, chunks), draws])
             sums = _add_draws(rough or model, part, key, sums, bounds, chunk)
             # Waits for the numbers, so that progress is what is done and not what is queued.
             sums.drawn.block_until_ready()
-            progress(len(found) * len(calls) + first // CHUNKS_A_CALL + 1, total)
+            progress(len(found) * len(calls) + first // together + 1, total)
         if rough is not None:
             sums = _corrected(model, rough, part, key, sums)
         found.append(np.asarray(_summary(model, part, sums), np.float64)[: rows.stop - rows.start])
@@ -143,12 +145,12 @@ class _Sums(NamedTuple):
         return cls(jnp.zeros(()), none - jnp.inf, jnp.zeros((GROUPS, rows)), none, none, none, picked)
 
 
-def _chunk(units: int, rough: VAE | None) -> int:
-    """How many draws are decoded at once, where one takes so many numbers."""
+def _chunk(units: int, rough: VAE | None) -> tuple[int, int]:
+    """How many draws are decoded at once, where one takes so many numbers, and how many times in one call."""
     if rough is None:
-        return max(1, min(MOST_DRAWS, BUDGET // units))
+        return max(1, min(MOST_DRAWS, BUDGET // units)), CHUNKS_A_CALL
     # Products that are over sooner leave more to what is read from the cache; whole groups are picked from.
-    return max(1, min(MOST_DRAWS, BUDGET // 2 // units) // GROUPS) * GROUPS
+    return max(1, min(MOST_DRAWS, BUDGET // 2 // units) // GROUPS) * GROUPS, ROUNDED_CHUNKS_A_CALL
 
 
 def units(model: VAE) -> int:
@@ -237,15 +239,18 @@ def _corrected(
     assert sums.picked is not None
     outputs = model.encoder(x).output
     of_row = jax.vmap(lambda number, output: own_draw(model, output, key, number))
-    z = jax.vmap(jax.vmap(of_row, (0, None)), (0, None))(sums.picked.number, outputs)
-    weights = sums.weights * sums.picked.correction(model.log_likelihood(x, z))
+    picked = jax.vmap(jax.vmap(of_row, (0, None)), (0, None))(sums.picked.number, outputs)
+    picks, _, rows, latent_dim = picked.shape
     # Draws are alike before they are weighed: the first ones stand for all.
-    z = shared_draws(model, outputs, key, jnp.arange(CHECKED))
-    error = rough.log_likelihood(x, z) - model.log_likelihood(x, z)
+    first = shared_draws(model, outputs, key, jnp.arange(picks * CHECKED))
+    first = first.reshape(picks, CHECKED, rows, latent_dim)
+    log_px = jax.lax.map(partial(model.log_likelihood, x), jnp.concatenate([picked, first], axis=1))
+    error = jax.lax.map(partial(rough.log_likelihood, x), first) - log_px[:, GROUPS:]
+    weights = sums.weights * sums.picked.correction(log_px[:, :GROUPS])
     return sums._replace(
         weights=weights,
         squares=sums.squares * (jnp.sum(weights, axis=0) / jnp.sum(sums.weights, axis=0)) ** 2,
-        distortion=sums.distortion + jnp.mean(error, axis=0),
+        distortion=sums.distortion + jnp.mean(error, axis=(0, 1)),
     )
 
 

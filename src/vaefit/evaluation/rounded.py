@@ -10,12 +10,11 @@ from jaxtyping import Array, Float, Int, Key
 from vaefit.backend import prefers_bfloat16
 from vaefit.model import VAE
 
-# Draws picked from each group, and draws taken as they come, to be decoded in float32 as well.
-PICKS, CHECKED = 4, 8
+# Of each group one draw more is picked for so many draws; beside one of each, so many are taken as they come.
+DRAWS_A_PICK, MOST_PICKS, CHECKED = 512, 16, 2
 # What is saved on fewer draws, or on smaller decoders, is less than what these cost.
 FEWEST_DRAWS, FEWEST_WEIGHTS = 256, 2**15
-# Of the decoder's outputs (`error_of`), nats: a row's estimate moves by a quarter of it where no draw weighs
-# much; of an MNIST model with 0.26 it moved by 0.007 of a standard error of 0.33 (9 effective draws).
+# Of the decoder's outputs (`error_of`), nats: a bound that is not reached (docs/precision.md).
 MOST_ERROR = 1.0
 ERROR_DRAWS = 64
 
@@ -72,9 +71,9 @@ class Picked(NamedTuple):
     log_px: Float[Array, "picks groups rows"]
 
     @classmethod
-    def start(cls, seed: int, groups: int, rows: int) -> "Picked":
-        """None yet."""
-        none = jnp.zeros((PICKS, groups, rows))
+    def start(cls, seed: int, draws: int, groups: int, rows: int) -> "Picked":
+        """None yet, of this many draws."""
+        none = jnp.zeros((min(MOST_PICKS, 1 + draws // DRAWS_A_PICK), groups, rows))
         key = jax.random.fold_in(jax.random.key(seed), 14)
         return cls(key, none - jnp.inf, none.astype(int), none)
 
@@ -88,9 +87,9 @@ class Picked(NamedTuple):
 
         Draw k is of group k modulo their number.
         """
-        _, groups, rows = self.score.shape
-        noise = jax.vmap(lambda n: jax.random.gumbel(jax.random.fold_in(self.key, n), (PICKS,)))(draw)
-        score = (noise.T[..., None] + log_weight).reshape(PICKS, -1, groups, rows)
+        picks, groups, rows = self.score.shape
+        noise = jax.vmap(lambda n: jax.random.gumbel(jax.random.fold_in(self.key, n), (picks,)))(draw)
+        score = (noise.T[..., None] + log_weight).reshape(picks, -1, groups, rows)
         best = jnp.argmax(score, axis=1)
         better = (highest := jnp.max(score, axis=1)) > self.score
         its_log_px = jnp.take_along_axis(log_px.reshape(1, -1, groups, rows), best[:, None], axis=1)[:, 0]
