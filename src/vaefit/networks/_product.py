@@ -9,8 +9,8 @@ def product(x: Float[Array, "*batch in"], weight: Float[Array, "in out"]) -> Flo
     """Rows times weights; weights kept in bfloat16 meet rows rounded to it, and their sums are float32.
 
     >>> x, weight = jnp.full((1, 3), 1.001), jnp.ones((3, 2))
-    >>> product(x, weight).tolist(), product(x, weight.astype(jnp.bfloat16)).tolist()
-    ([[3.002999782562256, 3.002999782562256]], [[3.0, 3.0]])
+    >>> bool((product(x, weight) > 3.002).all()), bool((product(x, weight.astype(jnp.bfloat16)) == 3).all())
+    (True, True)
     """
     if weight.dtype != jnp.bfloat16:
         return x @ weight
