@@ -114,6 +114,17 @@ def test_in_single_precision_they_are_exact_to_rounding() -> None:
         np.testing.assert_allclose(slope[:, 0], outcome - scipy.special.expit(exact), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("dim", [1, 13, 361, 784])
+def test_bernoulli_sums_over_variables_are_scipys(dim: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, size=(4, dim)).astype(np.float32)
+    for scale in (1e-3, 1.0, 5.0, 100.0):
+        logits = (scale * rng.normal(size=(3, 4, dim))).astype(np.float32)
+        exact = scipy.special.log_expit((2 * x - 1) * logits.astype(np.float64)).sum(axis=-1)
+        found = Bernoulli(dim=dim).of_rows(jnp.asarray(logits), jnp.asarray(x))
+        np.testing.assert_allclose(found, exact, rtol=1e-6, atol=dim * 1e-7)
+
+
 LEVELS = np.arange(256)[:, None] / 256
 # Locations from black to white, scales from the smallest to the whole range and beyond.
 LOGISTIC = np.stack([np.linspace(-8, 8, 9).repeat(5), np.tile([-9.0, -4.5, -2.0, 0.0, 2.0], 9)])

@@ -144,6 +144,10 @@ class Conv(Layered):
         found = jnp.moveaxis(found, 2, 1).reshape(len(x), -1)
         return found if bias is None else found + bias
 
+    def in_bfloat16(self) -> Layered | None:
+        """None: convolutions have no such form."""
+        return None
+
     def dropped(
         self, x: Float[Array, "rows numbers"], kept: Bool[Array, "*batch units"]
     ) -> Float[Array, "rows numbers"]:
