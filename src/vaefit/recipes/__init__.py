@@ -1,6 +1,6 @@
 """Recipes: published models as TOML files of settings, from this folder or a user's own.
 
-A recipe's `[recipe]` table says what it is, and may name a `base`, another recipe whose settings it starts from.
+A recipe's `[recipe]` table says what it is, and may name a `base`: a recipe whose settings it starts from.
 """
 
 import tomllib
