@@ -38,26 +38,23 @@ def read_for(
 def reading_of(
     fitted: Run,
     *,
-    include: Sequence[str] | None,
-    size: str | None,
-    grayscale: bool | None,
-    limit: int | None,
-    key: str | None,
-    skip_bad: bool | None,
-    header: bool | None = None,
+    include: Sequence[str] | None = None,
+    size: str | None = None,
+    grayscale: bool | None = None,
     impute_missing: bool = False,
+    **rest: Any,
 ) -> dict[str, Any]:
-    """How `vaefit.data.read` is to read: the way the fit read its own rows, unless told otherwise."""
+    """How `vaefit.data.read` is to read: the way the fit read its own rows, unless told otherwise.
+
+    What the fit does not decide goes through as it comes.
+    """
     schema = data.schema_of(fitted.transform)
     return {
         "include": tuple(include or ()),
         "size": parse_size(size or fitted.settings.size),
         "grayscale": fitted.grayscale if grayscale is None else grayscale,
-        "limit": limit,
-        "key": key,
-        "skip_bad": skip_bad,
-        "header": header,
         **({} if schema is None else {"schema": schema, "impute_missing": impute_missing}),
+        **rest,
     }
 
 
