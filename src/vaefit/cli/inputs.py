@@ -58,11 +58,6 @@ def reading_of(
     }
 
 
-def blocks_for(fitted: Run, path: str, screen: Any, **reading: Any) -> Blocks | None:
-    """The rows, to be read block by block, where they are not to be in memory all at once."""
-    return row_blocks.blocks_of(fitted, path, screen, **reading_of(fitted, **reading))
-
-
 def read_or_sample(fitted: Run, path: str, screen: Any, **reading: Any) -> Dataset:
     """The rows; where they are not to be in memory all at once, some of them, evenly drawn."""
     there = held(fitted, path, screen, **reading)
@@ -86,8 +81,10 @@ def rows_for(fitted: Run, path: str, screen: Any, most: int | None, **reading: A
 
 def held(fitted: Run, path: str, screen: Any, **reading: Any) -> InMemory | Blocks:
     """All rows, block by block where they are not to be in memory all at once."""
-    blocks = blocks_for(fitted, path, screen, **reading)
-    return InMemory(fitted, read_for(fitted, path, screen, **reading)) if blocks is None else blocks
+    there = row_blocks.held(fitted, path, screen, **reading_of(fitted, **reading))
+    if isinstance(there, InMemory):
+        screen.close()
+    return there
 
 
 def some_rows(
