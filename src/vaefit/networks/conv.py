@@ -8,9 +8,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from vaefit.networks._activations import ACTIVATIONS
 from vaefit.networks._convolution import grown, halved, shrunk
 from vaefit.networks._layers import Layered
-from vaefit.networks.dense import ACTIVATIONS
 from vaefit.options import option
 
 SMALLEST = 8  # pixels a side
