@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,38 @@ def test_recipes_load_and_say_what_they_are(name):
     used = set(recipe.settings.used_part_options()) | set(core_options())
     if recipe.settings.likelihood != "auto":
         assert set(recipe.settings.given()) <= used, "a setting of a part that the recipe does not choose"
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "own"),
+    [
+        ("imputation-long", "imputation", {"activation", "learning_rate", "table_steps"}),
+        (
+            "faces-2016-annealed",
+            "faces-2016",
+            {"schedule", "final_rate", "plateau_patience", "plateau_factor", "epochs"},
+        ),
+        ("tomczak-welling-2018-frey", "tomczak-welling-2018-mnist", {"likelihood", "log_scale_min"}),
+    ],
+)
+def test_a_recipe_starts_from_its_base(name, base, own):
+    found, start = recipes.load(name), recipes.load(base)
+    assert found.base == base
+    assert {o for o in options() if found.settings.get(o) != start.settings.get(o)} <= own
+    written = tomllib.loads((recipes.FOLDER / f"{name}.toml").read_text())
+    assert set(written) - {"recipe"} == own
+
+
+def test_recipes_of_ones_own_have_bases_beside_them(tmp_path):
+    (tmp_path / "more").mkdir()
+    first, second = tmp_path / "first.toml", tmp_path / "more" / "second.toml"
+    first.write_text('learning_rate = 1e-4\nmirror = true\n[recipe]\nbase = "imputation-long"\n')
+    second.write_text('mirror = "auto"\nbatch_size = 100\n[recipe]\nbase = "../first.toml"\n')
+    long, found = recipes.load("imputation-long"), recipes.load(str(second))
+    # The default is a value like others: it replaces what a base says.
+    assert found.settings == long.settings.with_(learning_rate=1e-4, mirror=None, batch_size=100)
+    assert {"mirror", "batch_size"}.isdisjoint(found.differs)
+    assert found.reference == long.reference
 
 
 @pytest.mark.parametrize("part", ALL_PARTS, ids=lambda p: f"{p.kind} {p.name}")

@@ -342,6 +342,13 @@ def test_evaluation_takes_every_row_once(n: int, rated: tuple[VAE, np.ndarray, n
     np.testing.assert_allclose(per_row[:, 0], rate[:n], rtol=1e-4, atol=1e-6)
 
 
+def test_evaluation_draws_as_terms_do() -> None:
+    model, x, evaluator = trainer().model, rows(BLOCK), Evaluator(trainer().model, samples=2, seed=3)
+    key = jax.random.fold_in(evaluator.key, 0)
+    distortion = eqx.filter_jit(lambda x: model.terms(x, None, key, 2).distortion)(jnp.asarray(x))
+    np.testing.assert_allclose(evaluator.rows(model, x)[:, 1], distortion, rtol=1e-5)
+
+
 def test_evaluation_counts_the_jacobian() -> None:
     model, x = trainer().model, rows(20)
     plain = Evaluator(model, samples=2, seed=0)(model, x)

@@ -66,6 +66,15 @@ class Terms(NamedTuple):
         return jnp.sum(per_row * self.rows) / jnp.maximum(jnp.sum(self.rows), 1.0)
 
 
+class Drawn(NamedTuple):
+    """What `terms` knows of a batch before it decodes; `decoder_key` is for the decoder's dropout."""
+
+    encoder: Activations
+    posterior: Distribution
+    z: Float[Array, "samples batch latent"]
+    decoder_key: Key[Array, ""]
+
+
 def importance_weighted(log_weights: Float[Array, "samples batch"]) -> Float[Array, " batch"]:
     """log mean w over the samples, from their logarithms; nats per datum."""
     return jax.nn.logsumexp(log_weights, axis=0) - jnp.log(1.0 * log_weights.shape[0])
@@ -115,6 +124,15 @@ class VAE(eqx.Module):
         """p(z)."""
         return self.prior(self.encode)
 
+    def drawn(
+        self, x: Float[Array, "batch variables"], key: Key[Array, ""], samples: int, *, dropout: bool = False
+    ) -> Drawn:
+        """The draws of q(z|x) that `terms` makes with this key, alone."""
+        encoder_key, latent_key, decoder_key = jax.random.split(key, 3)
+        encoder = self.encoder(x, encoder_key if dropout else None)
+        q = self.posterior(encoder.output)
+        return Drawn(encoder, q, self.posterior.sample(q, latent_key, samples), decoder_key)
+
     def terms(
         self,
         x: Float[Array, "batch variables"],
@@ -126,11 +144,8 @@ class VAE(eqx.Module):
         dropout: bool = False,
     ) -> Terms:
         """The record of densities of a batch, from `samples` draws of q(z|x) a row."""
-        encoder_key, latent_key, decoder_key = jax.random.split(key, 3)
-        encoder = self.encoder(x, encoder_key if dropout else None)
-        q = self.posterior(encoder.output)
+        encoder, q, z, decoder_key = self.drawn(x, key, samples, dropout=dropout)
         prior = self.prior_over_latents()
-        z = self.posterior.sample(q, latent_key, samples)
         decoder = self.decoder(z, decoder_key if dropout else None)
         log_px = jnp.asarray(self.likelihood(decoder.output).log_prob(x))
         return Terms(

@@ -28,10 +28,9 @@ def read_and_split(
     Raises:
         DataError: the data cannot be read or split.
     """
-    stream = stream_of(rows, settings, schema)
-    if stream is not None:
-        return _streamed(stream, settings, display)
-    dataset = read(rows, settings, display, schema)
+    dataset = opened(rows, settings, display, schema)
+    if isinstance(dataset, Stream):
+        return _streamed(dataset, settings, display)
     share = parse_share(settings.validation)
     if share is None:
         return dataset, read(settings.validation, settings, display, schema or dataset.schema)
@@ -68,29 +67,36 @@ def _how(settings: Settings, schema: Schema | None) -> dict[str, Any]:
     }
 
 
-def stream_of(rows: object, settings: Settings, schema: Schema | None = None) -> Stream | None:
-    """Rows that are to be read block by block: as the settings say, or where they do not fit in memory.
+def opened(
+    rows: object, settings: Settings, display: Display, schema: Schema | None = None
+) -> Dataset | Stream:
+    """Rows as `read` has them; a stream where the settings say so, or where they do not fit in memory.
 
     Raises:
-        SettingsError: that was asked of rows that are only read whole.
+        SettingsError: a stream was asked of rows that are only read whole.
         DataError: the rows cannot be read.
     """
-    in_memory = isinstance(rows, Dataset) or (settings.stream is None and not isinstance(rows, str | Path))
-    if settings.stream is False or in_memory:
-        return None
-    stream = None
-    if isinstance(rows, str | Path):
-        cache = None if settings.cache is None else Path(settings.cache)
-        stream = data.open_stream(rows, **_how(settings, schema), cache=cache)
+    if settings.stream is False or isinstance(rows, Dataset):
+        return read(rows, settings, display, schema)
+    if not isinstance(rows, str | Path):
+        if settings.stream:
+            raise _no_stream("rows in memory")
+        return read(rows, settings, display, schema)
+    cache = None if settings.cache is None else Path(settings.cache)
+    source = data.Source(rows, **_how(settings, schema), cache=cache, progress=display.reading)
+    stream = source.open()
     if settings.stream and stream is None:
-        what = rows if isinstance(rows, str | Path) else "rows in memory"
-        raise SettingsError(
-            f"stream is for .npy without missing cells, .parquet, and images, found {what}; leave it out"
-        )
-    if stream is None or settings.stream:
-        return stream
+        raise _no_stream(rows)
     # Where a host of one process is short of memory, all read block by block.
-    return stream if processes.greatest(int(streams.exceeds_memory(stream))) else None
+    if stream is not None and (settings.stream or processes.greatest(int(streams.exceeds_memory(stream)))):
+        return stream
+    return _shown(source.read(), display)
+
+
+def _no_stream(found: object) -> SettingsError:
+    return SettingsError(
+        f"stream is for .npy without missing cells, .parquet, and images, found {found}; leave it out"
+    )
 
 
 def _streamed(stream: Stream, settings: Settings, display: Display) -> tuple[Dataset, Dataset | None]:

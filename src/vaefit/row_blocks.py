@@ -124,15 +124,35 @@ def rows_of(run: Run, rows: object, display: Display) -> InMemory | Blocks:
     return InMemory(run, run.dataset(rows.dataset if isinstance(rows, InMemory) else rows))
 
 
+def held(run: Run, path: str | Path, display: Display, **how: Any) -> InMemory | Blocks:
+    """The rows of a path, block by block where they are not to be in memory all at once.
+
+    `how` is that of `data.read`; what there is to say of rows in memory is shown.
+
+    Raises:
+        DataError: they cannot be read, or do not suit the run.
+    """
+    source = data.Source(path, **how, progress=display.reading)
+    blocks = _blocks_of(run, source.open(), display)
+    if blocks is not None:
+        return blocks
+    dataset = source.read()
+    for message in dataset.notices:
+        display.notice(message)
+    return InMemory(run, run.dataset(dataset))
+
+
 def blocks_of(run: Run, path: str | Path, display: Display, **how: Any) -> Blocks | None:
     """The rows of a path where they are not to be in memory all at once; `how` is that of `data.read`.
-
-    That is where the run's own were not, or where there are too many.
 
     Raises:
         DataError: they cannot be read.
     """
-    stream = data.open_stream(path, **how)
+    return _blocks_of(run, data.open_stream(path, **how), display)
+
+
+def _blocks_of(run: Run, stream: Stream | None, display: Display) -> Blocks | None:
+    """Blocks where the run's own rows were not in memory, or where there are too many."""
     if stream is None or not (run.settings.stream or streams.exceeds_memory(stream)):
         return None
     stream = stream.prepared(display.reading)

@@ -99,7 +99,7 @@ class Scorer:
         """The scores of rows, by draws of this seed."""
         run, x = self._run, seen(self._run, dataset, seed)
         found, error = log_likelihood(run, x, self._draws, seed, progress=self._telling("scoring"))
-        explained = self._explained(x, found, seed) if self._explain else None
+        explained = self._explained("explaining", x, found, seed) if self._explain else None
         there, usual = self._training
         return Scores(
             -found, error, None if there is None else share_less_odd(found, there), explained, usual
@@ -118,11 +118,13 @@ class Scorer:
         if not self._explain:
             return there, None
         some = spread(len(train), USUAL_ROWS)
-        parts = self._explained(train[some], there[some], self._seed)
+        parts = self._explained("usual costs", train[some], there[some], self._seed)
         return there, np.nansum(parts, axis=0) / np.maximum((~np.isnan(parts)).sum(axis=0), 1)
 
-    def _explained(self, x: np.ndarray, whole: np.ndarray, seed: int) -> Float[np.ndarray, "rows variables"]:
-        return _explained(self._run, x, whole, self._draws, seed, self._display)
+    def _explained(
+        self, what: str, x: np.ndarray, whole: np.ndarray, seed: int
+    ) -> Float[np.ndarray, "rows variables"]:
+        return _explained(self._run, x, whole, self._draws, seed, self._telling(what))
 
     def _telling(self, what: str) -> Progress:
         return partial(self._display.working, what)
@@ -189,16 +191,16 @@ def _explained(
     whole: np.ndarray,
     draws: int,
     seed: int,
-    display: Display,
+    progress: Progress,
 ) -> Float[np.ndarray, "rows variables"]:
     found = np.full(x.shape, np.nan)
     for column in range(x.shape[1]):
-        display.working("explaining", column, x.shape[1])
+        progress(column, x.shape[1])
         without = x.copy()
         without[:, column] = np.nan
         part = importance_sample(run.model, without, draws=draws, seed=seed).log_likelihood
         there = ~np.isnan(x[:, column])
         rest = part + run.transform.row_log_jacobian(without)
         found[there, column] = (rest - whole)[there]
-    display.working("explaining", x.shape[1], x.shape[1])
+    progress(x.shape[1], x.shape[1])
     return found

@@ -152,6 +152,20 @@ def test_recipes_are_listed(vaefit):
     listed = {r["name"]: r for r in vaefit("recipes", "--json").json["recipes"]}
     assert listed["default"]["differs"] == {}
     assert listed["faces-2016"]["differs"]["likelihood"] == "gaussian-moments"
+    annealed = listed["faces-2016-annealed"]
+    assert annealed["base"] == "faces-2016"
+    assert annealed["differs"] == {**listed["faces-2016"]["differs"], **annealed["differs"]}
+
+
+def test_a_recipe_of_ones_own_is_shown_with_all_it_starts_from(vaefit, tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text('latent_dim = 3\n[recipe]\nbase = "imputation"\n')
+    (listed,) = vaefit("recipes", own, "--json").json["recipes"]
+    (base,) = vaefit("recipes", "imputation", "--json").json["recipes"]
+    assert listed["differs"] == {**base["differs"], "latent_dim": 3}
+    said = vaefit("recipes", own).out
+    assert "own: imputation, with settings of its own" in said
+    assert "base: imputation\n    differs: latent_dim=3, encoder_layers=128,128,128" in said
 
 
 def test_default_folder_is_the_next_free_one(vaefit, folder, small, tmp_path, monkeypatch):

@@ -51,6 +51,13 @@ def _write_recipes():
         "table": "[model]\nlatent_dim = 3",
         "mapping": "include = {a = 1}",
         "infinite": "epochs = inf",
+        "round": '[recipe]\nbase = "about.toml"',
+        "about": '[recipe]\nbase = "round.toml"',
+        "stranger": '[recipe]\nbase = "imputtion"',
+        "gone": '[recipe]\nbase = "nope.toml"',
+        "below": '[recipe]\nbase = "imputation"\nlatent_dim = 3',
+        "outside": 'base = "imputation"',
+        "number": "[recipe]\nbase = 3",
     }.items():
         Path(f"{name}.toml").write_text(text)
 
@@ -111,6 +118,15 @@ MISTAKES = [
     ((*FIT, "--recipe", "table.toml"), "unknown setting 'model'"),
     ((*FIT, "--recipe", "mapping.toml"), "include must be a word"),
     ((*FIT, "--recipe", "infinite.toml"), "epochs must be a whole number, found inf"),
+    ((*FIT, "--recipe", "round.toml"), "about.toml: base round.toml comes round in a circle; expected bases"),
+    (("recipes", "stranger.toml"), "stranger.toml: unknown base 'imputtion'; did you mean 'imputation'?"),
+    (("recipes", "gone.toml"), "recipe gone.toml: no recipe file nope.toml"),
+    (
+        ("recipes", "below.toml"),
+        "[recipe]: unknown key 'latent_dim' (known: base, reference, summary); settings",
+    ),
+    (("recipes", "outside.toml"), "base stands in the [recipe] table; move it there"),
+    (("recipes", "number.toml"), "recipe number.toml: base must be words in quotes, found 3"),
     # where to write
     (("fit", "digits", "--out", "run"), "run holds another run; choose another --out, or --force"),
     (("fit", "digits", "--out", "notes"), "notes holds other files"),

@@ -1,5 +1,6 @@
 """Rows read block by block are the rows: each once an epoch, in an order of seed and epoch; their moments."""
 
+import tarfile
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from vaefit import data
+from vaefit import data, reading
 from vaefit.data import streams
 from vaefit.data.streams import npy, parquet, stream, survey, taking, windows
+from vaefit.display import Silent
 from vaefit.errors import DataError
+from vaefit.settings import Settings
 
 
 @pytest.fixture
@@ -213,6 +216,37 @@ def test_images_are_decoded_once_into_the_cache_without_the_damaged_ones(tmp_pat
         assert (sample.values == whole.values).all()
         # The second time nothing is decoded.
         monkeypatch.setattr("vaefit.data.streams.images.collect", None)
+
+
+def packed(folder: Path, to: Path, times: int = 1) -> Path:
+    """An archive of a folder's images, each of them so many times."""
+    with tarfile.open(to, "w:gz") as tar:
+        for path in folder.iterdir():
+            for i in range(times):
+                tar.add(path, f"{i}/{path.name}" if i else path.name)
+    return to
+
+
+@pytest.mark.parametrize("stream", [None, True])
+def test_a_tar_is_read_once_whether_its_rows_stream_or_not(tmp_path: Path, monkeypatch, stream):
+    folder = images(tmp_path / "images", 2)
+    archive, opened = packed(folder, tmp_path / "images.tgz"), []
+    monkeypatch.setattr(
+        tarfile, "open", lambda *a, plain=tarfile.open, **k: opened.append(a) or plain(*a, **k)
+    )
+    found = reading.opened(archive, Settings.of(stream=stream), Silent())
+    rows = found if stream is None else taking.take(found, None, "block", 0).sample
+    assert len(opened) == 1
+    whole = data.read(folder)
+    assert rows.names == whole.names and (rows.values == whole.values).all()
+
+
+def test_a_limit_far_below_a_tars_images_is_streamed_too(tmp_path: Path):
+    archive = packed(images(tmp_path / "images", 0), tmp_path / "images.tar", times=12)
+    stream = data.open_stream(archive, limit=3)
+    assert stream is not None and (stream.n, stream.shape) == (3, (6, 5))
+    found, whole = stream.prepared().rows(0, 3), data.read(archive, limit=3)
+    assert found.names == whole.names and (found.values == whole.values).all()
 
 
 def test_many_damaged_images_are_a_mistake(tmp_path: Path):

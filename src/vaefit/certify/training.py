@@ -24,6 +24,7 @@ from vaefit.train import Trainer
 LATENTS = 5
 PER_CENT = 0.1
 BATCH = 500
+DRAWS = 4
 SEPARATED = 1.1
 SHIFT = 0.01  # how far on either side of an eigenvalue the noise variance is put
 THRESHOLD_PER_CENT = 0.1
@@ -84,7 +85,8 @@ def _trained(subject: Subject, sigma: str, steps: int) -> VAE:
         linear_path=False,
         init_sd=0.3 * subject.x.shape[1] ** -0.5,
         kl="analytic",
-        samples=4,
+        # Of few rows each is drawn more often, so that a step is no noisier than one of a whole batch.
+        samples=DRAWS * -(-BATCH // len(subject.x)),
         learning_rate=0.1,
         adam_b2=0.95,
         batch_size=BATCH,

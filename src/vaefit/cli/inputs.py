@@ -38,32 +38,24 @@ def read_for(
 def reading_of(
     fitted: Run,
     *,
-    include: Sequence[str] | None,
-    size: str | None,
-    grayscale: bool | None,
-    limit: int | None,
-    key: str | None,
-    skip_bad: bool | None,
-    header: bool | None = None,
+    include: Sequence[str] | None = None,
+    size: str | None = None,
+    grayscale: bool | None = None,
     impute_missing: bool = False,
+    **rest: Any,
 ) -> dict[str, Any]:
-    """How `vaefit.data.read` is to read: the way the fit read its own rows, unless told otherwise."""
+    """How `vaefit.data.read` is to read: the way the fit read its own rows, unless told otherwise.
+
+    What the fit does not decide goes through as it comes.
+    """
     schema = data.schema_of(fitted.transform)
     return {
         "include": tuple(include or ()),
         "size": parse_size(size or fitted.settings.size),
         "grayscale": fitted.grayscale if grayscale is None else grayscale,
-        "limit": limit,
-        "key": key,
-        "skip_bad": skip_bad,
-        "header": header,
         **({} if schema is None else {"schema": schema, "impute_missing": impute_missing}),
+        **rest,
     }
-
-
-def blocks_for(fitted: Run, path: str, screen: Any, **reading: Any) -> Blocks | None:
-    """The rows, to be read block by block, where they are not to be in memory all at once."""
-    return row_blocks.blocks_of(fitted, path, screen, **reading_of(fitted, **reading))
 
 
 def read_or_sample(fitted: Run, path: str, screen: Any, **reading: Any) -> Dataset:
@@ -89,8 +81,10 @@ def rows_for(fitted: Run, path: str, screen: Any, most: int | None, **reading: A
 
 def held(fitted: Run, path: str, screen: Any, **reading: Any) -> InMemory | Blocks:
     """All rows, block by block where they are not to be in memory all at once."""
-    blocks = blocks_for(fitted, path, screen, **reading)
-    return InMemory(fitted, read_for(fitted, path, screen, **reading)) if blocks is None else blocks
+    there = row_blocks.held(fitted, path, screen, **reading_of(fitted, **reading))
+    if isinstance(there, InMemory):
+        screen.close()
+    return there
 
 
 def some_rows(

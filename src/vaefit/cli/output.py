@@ -85,7 +85,7 @@ def reconstruct_to_npy(
             yield found.mean
 
     shape = (held.n, *fitted.transform.shape)
-    _write(out, lambda path: streams.write_array(means(), path, shape))
+    _write_array(means(), shape, out)
     screen.close()
     mse = float(errors.mean) if one_scale else None
     return {"out": str(out), "n": held.n, "samples": options["samples"], "mse": mse}
@@ -124,7 +124,7 @@ def write_samples(fitted: Run, n: int, out: Path, options: dict[str, Any], scree
             screen.working("sampling", done, n)
 
     shape = (n, *fitted.transform.shape)
-    _write(out, lambda path: streams.write_array(blocks(), path, shape, "samples"))
+    _write_array(blocks(), shape, out, "samples")
     return {"out": str(out), "n": n}
 
 
@@ -194,12 +194,10 @@ def write_decoded(fitted: Run, latents: np.ndarray, out: Path) -> dict[str, Any]
         write_rows(cells_of(fitted.decode(latents), schema), schema, out)
         return {"out": str(out), "n": len(latents)}
     rows = fitted.decode(latents)
-    if out.suffix.lower() == ".npz":
-        _write_npz(out, {"decoded": rows})
-    elif out.suffix.lower() == ".npy":
-        _write(out, lambda path: np.save(path, rows))
-    else:
+    if out.suffix.lower() in PICTURES:
         save(samples.draw(rows, fitted.transform), out)
+    else:
+        _write_array([rows], rows.shape, out, "decoded")
     return {"out": str(out), "n": len(rows)}
 
 
@@ -226,6 +224,10 @@ def write_probe(found: Probe, out: Path) -> None:
     save(drawn, picture)
     if not out.suffix:
         write_atomically(out / "probe.json", json.dumps(found.to_dict(), indent=1) + "\n")
+
+
+def _write_array(blocks: Iterable[np.ndarray], shape: tuple[int, ...], out: Path, name: str = "") -> None:
+    _write(out, lambda path: streams.write_array(blocks, path, shape, name))
 
 
 def _write_npz(out: Path, arrays: dict[str, np.ndarray]) -> None:

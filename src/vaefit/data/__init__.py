@@ -3,7 +3,7 @@
 from .choose import as_fitted, check_same, choose_transform, schema_of
 from .dataset import Dataset
 from .labels import deepest
-from .read import open_stream, read, read_labelled, with_labels
+from .read import Source, open_stream, read, read_labelled, with_labels
 from .split import split
 from .spread import spread
 from .tables import Column, Schema, completed, of_cells, of_numbers, write_table
@@ -15,6 +15,7 @@ __all__ = [
     "Column",
     "Dataset",
     "Schema",
+    "Source",
     "Transform",
     "Variable",
     "Visit",

@@ -48,6 +48,10 @@ class Container(ABC):
     def load(self, name: str) -> bytes:
         """The content of one file. Raises: DataError."""
 
+    def look(self, name: str) -> bytes:
+        """The same of a file that will be loaded later. Raises: DataError."""
+        return self.load(name)
+
     def wanted(self, names: list[str]) -> int:
         """How many rows these files make, at most."""
         return min(len(names), self.options.limit or len(names))
@@ -116,13 +120,22 @@ class Zip(Container):
 
 
 class Tar(Container):
-    """A .tar file, decompressed from front to end once; wanted files wait in memory as they are."""
+    """A .tar file, decompressed from front to end once; wanted files wait in memory until they are loaded."""
 
     what = "archive"
 
-    def names(self) -> list[str]:
-        found: list[str] = []
+    def __init__(self, path: Path, options: Options) -> None:
+        super().__init__(path, options)
+        self._found: list[str] | None = None
         self._kept: dict[str, bytes | DataError] = {}
+
+    def names(self) -> list[str]:
+        if self._found is None:
+            self._found = self._read()
+        return self._found
+
+    def _read(self) -> list[str]:
+        found: list[str] = []
         try:
             with tarfile.open(self.path, "r:*") as tar:
                 for member in tar:
@@ -155,7 +168,13 @@ class Tar(Container):
             self._kept = {name: self._kept[name] for name in sorted(self._kept, key=natural_key)[:limit]}
 
     def load(self, name: str) -> bytes:
-        content = self._kept.pop(name)
+        content = self.look(name)
+        del self._kept[name]
+        return content
+
+    def look(self, name: str) -> bytes:
+        self.names()
+        content = self._kept[name]
         if isinstance(content, DataError):
             raise content
         return content

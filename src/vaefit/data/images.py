@@ -22,6 +22,7 @@ from .options import MOST_DAMAGED, Options
 from .select import select_images
 
 BATCH = 128
+PEEKED = 20  # images that are tried until one shows how large they are
 WORTH_A_THREAD = (
     8192  # bytes a file: below it Python's own work dominates, and threads only wait for each other
 )
@@ -35,11 +36,18 @@ def read_images(container: Container) -> Dataset:
     Raises: DataError, ShapeError.
     """
     try:
-        names, notices = select_images(container)
-        values = _InMemory(container.wanted(names))
-        return collect(container, names, values.put).dataset(values.found(), notices)
+        return read_selected(container, *select_images(container))
     finally:
         container.close()
+
+
+def read_selected(container: Container, names: list[str], notices: tuple[str, ...]) -> Dataset:
+    """These images as rows, with these notices about other files.
+
+    Raises: DataError, ShapeError.
+    """
+    values = _InMemory(container.wanted(names))
+    return collect(container, names, values.put).dataset(values.found(), notices)
 
 
 class _InMemory:
@@ -113,13 +121,32 @@ def _picture(container: Container, name: str, options: Options) -> tuple[str, Pi
     try:
         data = container.load(name)
         size = len(data)
-        where = container.where(name)
-        picture = decode(data, where, grayscale=options.grayscale, size=options.size, advice="")
-        return name, picture, size
+        return name, _decoded(container, name, data), size
     except DataError as e:
         if options.skip_bad is False:
             raise _advised(e) from e.__cause__
         return name, e, size
+
+
+def _decoded(container: Container, name: str, data: bytes) -> Picture:
+    how = container.options
+    return decode(data, container.where(name), grayscale=how.grayscale, size=how.size, advice="")
+
+
+def peek(container: Container, names: list[str]) -> Picture:
+    """The first image that is whole; all of them are still to be loaded.
+
+    Raises: DataError where none of the first ones is.
+    """
+    bad: list[DataError] = []
+    with tamed_pillow():
+        # With a limit a .tar keeps no files beyond its reach.
+        for name in names[: min(PEEKED, container.options.reach or PEEKED)]:
+            try:
+                return _decoded(container, name, container.look(name))
+            except DataError as e:
+                bad.append(e)
+    raise DataError(f"{bad[0]} (all of {len(bad)} images are damaged)")
 
 
 def _advised(problem: DataError) -> DataError:

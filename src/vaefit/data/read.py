@@ -57,7 +57,8 @@ def read(
     ...     read(path).values.tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
-    options = Options(
+    source = Source(
+        path,
         include=tuple(include),
         size=size,
         grayscale=grayscale,
@@ -72,28 +73,49 @@ def read(
         schema=schema,
         impute_missing=impute_missing,
     )
-    reader, path = _reader(path, options)
-    return reader.read(path, options)
+    return source.read()
+
+
+class Source:
+    """The rows of a path, to be opened, read, or both; what opening has read is not read again.
+
+    `how` is that of `read`.
+
+    Raises: DataError or SettingsError where there are none to be read that way.
+    """
+
+    def __init__(self, path: str | Path, **how: Any) -> None:
+        self._options = Options(**how)
+        _check(self._options)
+        self._path = _existing(path)
+        self._reader = find_reader(self._path)
+        _check_uses(self._options, self._reader, self._path)
+        self._stream: Stream | None = None
+
+    def open(self) -> Stream | None:
+        """The rows, to be read block by block; None: data of this kind, read this way, are only read whole.
+
+        Raises: DataError, ShapeError or SettingsError.
+        """
+        if self._reader.stream is not None:
+            self._stream = self._reader.stream(self._path, self._options)
+        return self._stream
+
+    def read(self) -> Dataset:
+        """All rows in memory.
+
+        Raises: DataError, ShapeError or SettingsError.
+        """
+        whole = None if self._stream is None else self._stream.whole()
+        return self._reader.read(self._path, self._options) if whole is None else whole
 
 
 def open_stream(path: str | Path, **how: Any) -> Stream | None:
-    """The rows of a path, to be read block by block; `how` is that of `read`.
-
-    None: data of this kind, read this way, are only read whole.
+    """The rows of a path, to be read block by block; see `Source`.
 
     Raises: DataError, ShapeError or SettingsError.
     """
-    options = Options(**how)
-    reader, path = _reader(path, options)
-    return None if reader.stream is None else reader.stream(path, options)
-
-
-def _reader(path: str | Path, options: Options) -> tuple[Reader, Path]:
-    _check(options)
-    path = _existing(path)
-    reader = find_reader(path)
-    _check_uses(options, reader, path)
-    return reader, path
+    return Source(path, **how).open()
 
 
 def read_labelled(path: str | Path, labels: str = "folders", **options: Any) -> Dataset:

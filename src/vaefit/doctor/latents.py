@@ -30,11 +30,13 @@ def collapsed(evidence: Evidence) -> Finding | None:
     numbers = {"unused": latents - used, "latents": latents, **explained}
     below = f"(KL below {UNUSED_NATS} nats)"
     if used == 0:
+        has_sigma = "sigma_init" in evidence.run.settings.used_part_options()
+        smaller = "--sigma-init or --beta" if has_sigma else "--beta"
         return Finding(
             "posterior collapse",
             "serious",
             f"posterior collapse: all {latents} latents are unused {below}{why}",
-            "set --kl-warmup to some epochs, a smaller --sigma-init or --beta, or a smaller --learning-rate",
+            f"set --kl-warmup to some epochs, a smaller {smaller}, or a smaller --learning-rate",
             numbers,
         )
     supported = min(latents, explained.get("above_noise", latents))

@@ -136,9 +136,8 @@ def block_terms(
     if model.likelihood.joint:
         terms = model.terms(x, None, key, samples)
         return jnp.stack([terms.rate, terms.distortion, terms.importance_weighted], axis=-1)
-    _, latent_key, _ = jax.random.split(key, 3)
-    q, prior = model.encode(x), model.prior_over_latents()
-    z = model.posterior.sample(q, latent_key, samples)
+    _, q, z, _ = model.drawn(x, key, samples)
+    prior = model.prior_over_latents()
 
     def of_draw(z: Float[Array, "*draws rows latent"]) -> Float[Array, "*draws rows"]:
         return jnp.sum(jnp.asarray(model.decode(z).log_prob(x)), axis=-1)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from vaefit import recipes
+from vaefit.data import Dataset
 from vaefit.display import Display, Silent
 from vaefit.errors import SettingsError
 from vaefit.journal import Journal
 from vaefit.preparing import Split, prepare
-from vaefit.reading import read, stream_of
+from vaefit.reading import opened
 from vaefit.remembered import remembering
 from vaefit.sweeping.stack import Member
 from vaefit.sweeping.traced import shared_by
@@ -80,7 +81,8 @@ def groups(members: list[Member], most: int) -> list[list[Member]]:
 def _read_once(rows: object, recipe: str, settings: Mapping[str, Any], display: Display) -> object:
     """The rows in memory, once for all models; where they are not to be there, what they are read from."""
     chosen = recipes.load(recipe).settings.with_(**settings)
-    return read(rows, chosen, display) if stream_of(rows, chosen) is None else rows
+    found = opened(rows, chosen, display)
+    return found if isinstance(found, Dataset) else rows
 
 
 def _share_rows(members: list[Member], splits: dict[str, Split]) -> None:

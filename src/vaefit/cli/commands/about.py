@@ -1,6 +1,6 @@
 """What there is: `info` of a run, the `recipes`."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -23,20 +23,26 @@ def info(run: RunFolder, as_json: Json = False) -> None:
     return typer.echo(text(about))
 
 
-@app.command("recipes", cls=Command, epilog="vaefit recipes")
-def list_recipes(as_json: Json = False) -> None:
+@app.command("recipes", cls=Command, epilog="vaefit recipes\nvaefit recipes imputation mine.toml")
+def list_recipes(
+    named: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME|FILE]...", help="these only; your own files too")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List the recipes.
 
-    What each is, from which paper, and which settings differ from the default.
+    What each is, from which paper, and all settings that differ from the default, its base's included.
     """
     from vaefit.settings import plain
 
-    found = [recipes.load(name) for name in recipes.names()]
+    found = [recipes.load(name) for name in named or recipes.names()]
     listing = [
         {
             "name": r.name,
             "summary": r.summary,
             "reference": r.reference,
+            "base": r.base,
             "differs": {k: plain(v) for k, v in r.differs.items()},
         }
         for r in found
@@ -44,9 +50,14 @@ def list_recipes(as_json: Json = False) -> None:
     if as_json:
         return print_json({"recipes": listing})
     for entry in listing:
-        typer.echo(f"{entry['name']}: {entry['summary']}\n    from: {entry['reference']}")
         differs = ", ".join(f"{k}={_shown(v)}" for k, v in entry["differs"].items())
-        typer.echo(f"    differs: {differs or 'nothing, this is the default'}")
+        lines = {
+            "from": entry["reference"],
+            "base": entry["base"],
+            "differs": differs or "nothing, this is the default",
+        }
+        typer.echo(f"{entry['name']}: {entry['summary']}")
+        typer.echo("\n".join(f"    {about}: {said}" for about, said in lines.items() if said))
     return None
 
 

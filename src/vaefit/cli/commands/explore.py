@@ -31,10 +31,10 @@ def explore(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Open a page on this machine to look around in RUN, until Ctrl-C.
+    """Open a page on this machine to look around in a run.
 
-    Sliders decode live; an image that is dropped, or a row that is pasted, comes back with its
-    reconstruction, its likelihood, what makes it odd, and the training rows nearest to it.
+    It is there until Ctrl-C. Sliders decode live; an image that is dropped, or a row that is pasted, comes
+    back with its reconstruction, its likelihood, what makes it odd, and the training rows nearest to it.
     """
     from vaefit.cli import display, inputs
     from vaefit.explore import serve

@@ -35,11 +35,12 @@ def report(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write one HTML file that shows what a model learned and where it fails.
+    """Write one page: what a model learned, where it fails.
 
-    It opens offline and needs no server: the verdict, curves, reconstructions, the latent space, a live
-    decoder, samples, calibration, and of tables every column. It is about DATA where given, otherwise about
-    the run's validation rows. The page embeds rows of the data unless --no-data says otherwise.
+    One HTML file that opens offline and needs no server: the verdict, curves, reconstructions, the latent
+    space, a live decoder, samples, calibration, and of tables every column. It is about DATA where given,
+    otherwise about the run's validation rows. The page embeds rows of the data unless --no-data says
+    otherwise.
     """
     from vaefit.cli import display, inputs, output
 

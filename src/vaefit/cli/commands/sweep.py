@@ -51,7 +51,7 @@ def sweep(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Fit DATA over a grid of settings and seeds, and choose the best.
+    """Fit a grid of settings and seeds, choose the best.
 
     Every model is a run folder, as `vaefit fit` with its settings and seed makes it; FOLDER/best is the one
     that is best on validation rows. Models that differ in latent_dim, learning_rate, beta, keep_prob, weights

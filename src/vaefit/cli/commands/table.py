@@ -41,17 +41,17 @@ def impute(
     that are there come back as they were, to the last byte. A column that DATA lacks is imputed whole.
     """
     from vaefit.cli import display, inputs, output
+    from vaefit.row_blocks import InMemory
 
     output.check_suffix(out, output.TABLES)
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
     options = {"multiple": multiple, "draws": samples, "level": level, "seed": seed, "display": screen}
-    blocks = inputs.blocks_for(fitted, rows, screen, impute_missing=True, **reading)
-    if blocks is None:
-        dataset = inputs.read_for(fitted, rows, screen, impute_missing=True, **reading)
-        found = output.write_imputed(fitted, dataset, out, options, intervals=intervals)
+    held = inputs.held(fitted, rows, screen, impute_missing=True, **reading)
+    if isinstance(held, InMemory):
+        found = output.write_imputed(fitted, held.dataset, out, options, intervals=intervals)
     else:
-        found = output.write_imputed_blocks(blocks, out, options, intervals=intervals)
+        found = output.write_imputed_blocks(held, out, options, intervals=intervals)
     screen.close()
     finish(found, as_json)
 
@@ -78,24 +78,25 @@ def score(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score how odd each row of DATA is: -log p(x) in nats, higher is odder.
+    """Score how odd each row of DATA is.
 
-    A .csv or .parquet has the score, its standard error and its percentile among the training rows.
+    A .csv or .parquet has the score, -log p(x) in nats (higher is odder), its standard error and its
+    percentile among the training rows.
     """
     from vaefit import blockwise
     from vaefit.cli import display, inputs, output
+    from vaefit.row_blocks import InMemory
     from vaefit.scoring import score as scored
 
     output.check_suffix(out, (".csv", ".parquet"))
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
     options: dict[str, Any] = {"draws": samples, "explain": explain, "seed": seed}
-    blocks = inputs.blocks_for(fitted, rows, screen, **reading)
-    if blocks is None:
-        dataset = inputs.read_for(fitted, rows, screen, **reading)
-        scores = scored(fitted, dataset, **options, display=screen)
-        found = output.write_scores(dataset, scores, out)
+    held = inputs.held(fitted, rows, screen, **reading)
+    if isinstance(held, InMemory):
+        scores = scored(fitted, held.dataset, **options, display=screen)
+        found = output.write_scores(held.dataset, scores, out)
     else:
-        found = output.write_blocks(blockwise.scores(blocks, **options), out)
+        found = output.write_blocks(blockwise.scores(held, **options), out)
     screen.close()
     finish(found, as_json)

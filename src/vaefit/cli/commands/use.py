@@ -139,17 +139,20 @@ def encode(
     A .parquet, .csv or .npz has mean and sd of every latent, and names and labels where DATA has them.
     """
     from vaefit.cli import display, inputs, output
+    from vaefit.row_blocks import Blocks, InMemory
 
     kind = output.check_suffix(out, (".parquet", ".csv", ".npz"))
     screen = display.choose(quiet)
     fitted = load_run(run, device, threads, screen)
-    blocks = inputs.blocks_for(fitted, rows, screen, **reading) if kind != ".npz" else None
-    if blocks is None:
+    if kind == ".npz":
         why = "a .npz is written at once; let --out end in .parquet or .csv"
-        dataset = inputs.read_whole(fitted, rows, screen, why, **reading)
-        found = output.write_latents(fitted, dataset, out)
+        held: InMemory | Blocks = InMemory(fitted, inputs.read_whole(fitted, rows, screen, why, **reading))
     else:
-        found = output.write_latent_blocks(blocks, out)
+        held = inputs.held(fitted, rows, screen, **reading)
+    if isinstance(held, InMemory):
+        found = output.write_latents(fitted, held.dataset, out)
+    else:
+        found = output.write_latent_blocks(held, out)
     screen.close()
     finish(found, as_json)
 

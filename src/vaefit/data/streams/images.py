@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import DataError
 from ..containers import Container, Tar
 from ..dataset import Dataset
-from ..images import Rows, collect
+from ..images import Rows, collect, peek, read_selected
 from ..names import labels_of
 from ..options import Options
 from ..select import select_images
@@ -26,7 +26,6 @@ from .stream import Stream
 
 # A .tar is only read from front to end: up to this size its files wait in memory while they are decoded.
 LARGEST_TAR = 1 << 29
-PEEKED = 20  # images that are tried until one shows how large they are
 
 
 class Images(Stream):
@@ -36,13 +35,10 @@ class Images(Stream):
 
     def __init__(self, path: Path, options: Options, kind: Callable[[Path, Options], Container]) -> None:
         self.path, self._options, self._kind = path, options, kind
-        container = kind(path, options)
-        try:
-            self._names, self._notices = select_images(container)
-            self.n = container.wanted(self._names)
-            self.shape = _peeked(container, self._names)
-        finally:
-            container.close()
+        self._opened: Container | None = kind(path, options)
+        self._names, self._notices = select_images(self._opened)
+        self.n = self._opened.wanted(self._names)
+        self.shape = peek(self._opened, self._names).pixels.shape
 
     @property
     def ready(self) -> bool:
@@ -53,13 +49,24 @@ class Images(Stream):
         """None yet: `prepared` has them."""
         raise NotImplementedError
 
+    def whole(self) -> Dataset:
+        """All rows in memory.
+
+        Raises: DataError.
+        """
+        container = self._container()
+        try:
+            return read_selected(container, self._names, self._notices)
+        finally:
+            container.close()
+
     def prepared(self, progress: Callable[[int, int], None] | None = None) -> Stream:
         """The rows, decoded now or, in the cache, earlier.
 
         Raises: DataError.
         """
-        options = replace(self._options, progress=progress)
-        container = self._kind(self.path, options)
+        container = self._container()
+        container.options = replace(self._options, progress=progress)
         try:
             folder, kept = self._folder(container)
             about = folder / "images.json"
@@ -68,6 +75,11 @@ class Images(Stream):
             return DecodedImages(self.path, folder, json.loads(about.read_text()), kept)
         finally:
             container.close()
+
+    def _container(self) -> Container:
+        """The files: as they were opened to be looked at, and once these are used up, opened again."""
+        found, self._opened = self._opened, None
+        return self._kind(self.path, self._options) if found is None else found
 
     def _folder(self, container: Container) -> tuple[Path, tempfile.TemporaryDirectory[str] | None]:
         """Where the rows are to lie: in the cache, or for as long as this process has a use for them."""
@@ -82,8 +94,6 @@ class Images(Stream):
         return folder, None
 
     def _decode(self, container: Container, folder: Path) -> None:
-        if isinstance(container, Tar):
-            container.names()  # reads it, from front to end
         partial, written = (folder / f".{os.getpid()}.{name}" for name in ("rows", "json"))
         try:
             with partial.open("wb") as file:
@@ -151,14 +161,6 @@ def _write(file: BinaryIO, row: np.ndarray) -> None:
 
 def _is_tar(kind: object) -> bool:
     return kind is Tar
-
-
-def _peeked(container: Container, names: list[str]) -> tuple[int, ...]:
-    """The shape of the first image that is whole."""
-    options = replace(container.options, limit=None, skip_bad=True, progress=None)
-    container.options = options
-    rows = collect(container, names[:PEEKED], lambda _: None)
-    return rows.dataset(np.empty((0, 0)), ()).shape
 
 
 def _about(found: Dataset, rows: Rows) -> dict[str, object]:

@@ -50,6 +50,13 @@ class Stream(ABC):
         """
         return self
 
+    def whole(self) -> Dataset | None:
+        """All rows in memory, where opening has done a part of reading them; None: their reader reads them.
+
+        Raises: DataError.
+        """
+        return None
+
     @abstractmethod
     def rows(self, start: int, stop: int, *, cells: bool = False) -> Dataset:
         """These rows as a data set; of a table with its own cells, where they are needed.

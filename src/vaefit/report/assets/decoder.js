@@ -1,4 +1,4 @@
-// The decoder of a run in plain JavaScript: the steps that vaefit/report/lowering.py writes, over flat arrays.
+// The decoder of a run in plain JavaScript: the steps that vaefit/report/lowering writes, over flat arrays.
 // No DOM: it runs in a page and in Node.
 "use strict";
 

@@ -61,12 +61,17 @@ def _panel(term: str, trained: list[Record], validated: list[Record], kept: Reco
         traces.append(_mark(kept["epoch"], kept["validation"][term]))
     limits = settled_limits([*training, *held_out])
     layout = {
-        "xaxis": axis("epoch"),
+        "xaxis": _epochs(trained),
         "yaxis": axis(f"{title}, nats per datum", **({"range": limits} if limits else {})),
     }
     first, last = (number(training[at][1]) for at in (0, -1))
     label = f"{title} over {len(trained)} epochs, in training from {first} to {last} nats per datum"
     return plot(traces, layout, label=label, caption=f"{title[0].upper()}{title[1:]}: {meaning}.", height=280)
+
+
+def _epochs(trained: list[Record]) -> dict[str, Any]:
+    """The axis of epochs; of a few Plotly would mark halves too."""
+    return axis("epoch", **({"dtick": 1} if trained[-1]["epoch"] <= 5 else {}))
 
 
 def _columns(points: list[tuple[int, float]]) -> tuple[list[int], list[float]]:
@@ -88,7 +93,7 @@ def _rates(trained: list[Record]) -> str:
     rates = [r["learning_rate"] for r in trained]
     wide = min(rates) > 0 and max(rates) > 2 * min(rates)
     layout = {
-        "xaxis": axis("epoch"),
+        "xaxis": _epochs(trained),
         "yaxis": axis(
             "learning rate", type="log" if wide else "linear", rangemode="tozero", exponentformat="e"
         ),
