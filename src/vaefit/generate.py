@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from vaefit.backend import quickly_compiled
 from vaefit.evaluation.blocks import BLOCK, blocks
 from vaefit.model import VAE
 
@@ -89,7 +90,7 @@ def _encode_block(model: VAE, x: Float[Array, "rows variables"]) -> Float[Array,
     return jnp.stack([q.mean, jnp.sqrt(q.variance)])
 
 
-@eqx.filter_jit
+@quickly_compiled
 def _reconstruct_block(
     model: VAE, x: Float[Array, "rows variables"], key: Key[Array, ""], dropout: bool, noise: bool
 ) -> Float[Array, "rows variables"]:
@@ -99,7 +100,7 @@ def _reconstruct_block(
     return _show(model, z, decoder_key, dropout, noise)
 
 
-@eqx.filter_jit
+@quickly_compiled
 def _decode_block(
     model: VAE, z: Float[Array, "rows latent"], key: Key[Array, ""], dropout: bool, noise: bool
 ) -> Float[Array, "rows variables"]:
