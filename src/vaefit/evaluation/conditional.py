@@ -48,7 +48,7 @@ def completions(
     key = jax.random.fold_in(jax.random.key(seed), 11)
     total = -(-len(x) // ROWS)
     for number, (rows, (block,)) in enumerate(blocks(x, size=ROWS)):
-        numbers = jnp.arange(rows.start, rows.start + ROWS)
+        numbers = jnp.asarray(np.arange(rows.start, rows.start + ROWS, dtype=np.int32))
         drawn = _complete_block(model, block, key, numbers, draws, proposals)
         progress(number + 1, total)
         yield rows, np.asarray(drawn)[:, : rows.stop - rows.start]

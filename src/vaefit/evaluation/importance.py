@@ -98,7 +98,8 @@ def importance_sample(
     for rows, (part,) in blocks(x, size=block):
         sums = _Sums.start(block)
         for first in calls:
-            bounds = jnp.asarray([first, min(first + CHUNKS_A_CALL, -(-draws // chunk)), draws])
+            last = min(first + CHUNKS_A_CALL, -(-draws // chunk))
+            bounds = jnp.asarray(np.array([first, last, draws], np.int32))
             sums = _add_draws(model, part, key, sums, bounds, chunk)
             # Waits for the numbers, so that progress is what is done and not what is queued.
             sums.drawn.block_until_ready()
@@ -128,8 +129,10 @@ class _Sums(NamedTuple):
 
     @classmethod
     def start(cls, rows: int) -> "_Sums":
-        none = jnp.zeros(rows)
-        return cls(jnp.zeros(()), none - jnp.inf, jnp.zeros((GROUPS, rows)), none, none, none)
+        # Made by NumPy: nothing to compile.
+        none = np.zeros(rows, np.float32)
+        groups = np.zeros((GROUPS, rows), np.float32)
+        return jax.tree.map(jnp.asarray, cls(np.float32(0), none - np.inf, groups, none, none, none))
 
 
 def units(model: VAE) -> int:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from vaefit.backend import quickly_compiled
+from vaefit.backend import quickly_compiled, runs_once
 from vaefit.data import Transform
 from vaefit.likelihoods.columns import Columns
 from vaefit.model import VAE
@@ -162,8 +162,8 @@ def _error(flat: Flat, z: Float[np.ndarray, "tried latent"]) -> float:
         number: _through_half(np.asarray(value)) if number in products and np.size(value) >= LARGE else value
         for number, value in flat.known.items()
     }
-    run = jax.jit(lambda known, z: jax.vmap(lambda one: flat.run(one, known))(z))
-    pairs = zip(run(flat.known, z), run(halved, z), strict=True)
+    run = jax.jit(lambda known, z: jax.vmap(lambda one: flat.run(one, known))(z), **runs_once())
+    pairs = zip(*(jax.device_get(run(known, z)) for known in (flat.known, halved)), strict=True)
     changes = [np.abs(a - b) / np.maximum(1.0, np.abs(a)) for a, b in pairs]
     return max(float(np.max(change)) for change in changes)
 

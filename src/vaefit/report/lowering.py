@@ -16,6 +16,7 @@ import numpy as np
 from jax.extend import core
 from jaxtyping import Array, Float
 
+from vaefit.backend import runs_once
 from vaefit.errors import VaefitError
 
 # JAX's operations that a page has under the same name, element by element.
@@ -262,7 +263,7 @@ def _folded(
         return [values[number] for number in made]
 
     # At once: operations one by one would be compiled one by one.
-    found = jax.device_get(jax.jit(compute)(known)) if made else []
+    found = jax.device_get(jax.jit(compute, **runs_once())(known)) if made else []
     return {number: known[number] for number in read if number in known} | dict(zip(made, found, strict=True))
 
 
@@ -465,7 +466,7 @@ def _moved(flat: Flat) -> dict[tuple[int, ...], list[np.ndarray]]:
     def places() -> list[list[Array]]:
         return [_places(equation, flat) for equation in moves]
 
-    found = jax.device_get(jax.jit(places)()) if moves else []
+    found = jax.device_get(jax.jit(places, **runs_once())()) if moves else []
     return {equation.outs: list(f) for equation, f in zip(moves, found, strict=True)}
 
 
