@@ -130,9 +130,9 @@ class _Sums(NamedTuple):
     @classmethod
     def start(cls, rows: int) -> "_Sums":
         # Made by NumPy: nothing to compile.
-        none = np.zeros(rows, np.float32)
-        groups = np.zeros((GROUPS, rows), np.float32)
-        return jax.tree.map(jnp.asarray, cls(np.float32(0), none - np.inf, groups, none, none, none))
+        none, groups = np.zeros(rows, np.float32), np.zeros((GROUPS, rows), np.float32)
+        parts = (np.float32(0), none - np.inf, groups, none, none, none)
+        return cls(*map(jnp.asarray, parts))
 
 
 def units(model: VAE) -> int:

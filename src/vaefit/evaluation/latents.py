@@ -255,7 +255,7 @@ def _prior_below(model: VAE, z: Float[Array, "rows latent"]) -> Float[Array, "ro
 def _ks_distance(model: VAE, z: Float[np.ndarray, "rows latent"]) -> Float[np.ndarray, " latent"] | None:
     """sup |F - G| between the draws' distribution function and the prior's, for each latent."""
     try:
-        below = np.asarray(_prior_below(model, np.sort(z, axis=0)), np.float64)
+        below = np.asarray(_prior_below(model, jnp.asarray(np.sort(z, axis=0))), np.float64)
     except NotImplementedError:
         return None
     steps = np.arange(len(z) + 1)[:, None] / len(z)

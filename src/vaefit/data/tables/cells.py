@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,14 +117,14 @@ class Cells(Transform):
         return found
 
     def _forward(self, values: np.ndarray) -> np.ndarray:
-        return self._lines(range(self.dim), np.float64)[0].through(values)
+        return self._lines(np.arange(self.dim), np.float64)[0].through(values)
 
     def inverse(self, x: np.ndarray) -> np.ndarray:
         """Numbers and codes (..., D), float64, not rounded or clipped."""
         x = np.asarray(x, np.float64)
-        return self._lines(range(self.dim), np.float64)[1].through(x)
+        return self._lines(np.arange(self.dim), np.float64)[1].through(x)
 
-    def _lines(self, at: Iterable[int], precision: Any) -> tuple[Lines, Lines]:
+    def _lines(self, at: np.ndarray, precision: Any) -> tuple[Lines, Lines]:
         """The lines of these columns, to network scale and back."""
         knots = [np.array(self.knots[i], precision).T for i in at]
         return Lines.of([(v, x) for v, x in knots]), Lines.of([(x, v) for v, x in knots])
