@@ -76,7 +76,10 @@ def runs_once() -> dict[str, Any]:
 
 
 def quickly_compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """The function compiled as what `runs_once`: for programs that take longer to compile than to run."""
+    """The function compiled as what `runs_once`: for programs that take longer to compile than to run.
+
+    JAX refuses to trace it within another compiled function.
+    """
 
     @cache
     def compiled(quickly: bool) -> Callable[P, R]:
