@@ -27,7 +27,8 @@ from vaefit.likelihoods.gaussian_moments import GaussianMoments
 from vaefit.likelihoods.logistic_256 import Logistic256
 from vaefit.likelihoods.student_t import StudentT
 from vaefit.model import VAE
-from vaefit.networks.dense import ACTIVATIONS, Dense
+from vaefit.networks._activations import ACTIVATIONS
+from vaefit.networks.dense import Dense
 from vaefit.networks.gated import Gated
 from vaefit.posteriors.gaussian import Gaussian as GaussianPosterior
 from vaefit.posteriors.gaussian_2016 import Gaussian2016
@@ -113,6 +114,17 @@ def test_in_single_precision_they_are_exact_to_rounding() -> None:
         found, slope = jax.vmap(of_outcome)(jnp.asarray(x)[:, None])
         np.testing.assert_allclose(found, scipy.special.log_expit((2 * outcome - 1) * exact), rtol=3e-7)
         np.testing.assert_allclose(slope[:, 0], outcome - scipy.special.expit(exact), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("dim", [1, 13, 361, 784])
+def test_bernoulli_sums_over_variables_are_scipys(dim: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, size=(4, dim)).astype(np.float32)
+    for scale in (1e-3, 1.0, 5.0, 100.0):
+        logits = (scale * rng.normal(size=(3, 4, dim))).astype(np.float32)
+        exact = scipy.special.log_expit((2 * x - 1) * logits.astype(np.float64)).sum(axis=-1)
+        found = Bernoulli(dim=dim).of_rows(jnp.asarray(logits), jnp.asarray(x))
+        np.testing.assert_allclose(found, exact, rtol=1e-6, atol=dim * 1e-7)
 
 
 LEVELS = np.arange(256)[:, None] / 256
@@ -319,10 +331,19 @@ def test_dense_layers_are_matrix_products(name: str) -> None:
     x = np.random.default_rng(0).normal(size=(5, 3))
     (first, second), (b1, b2) = net.weights, net.biases
     assert b1 is not None and b2 is not None
-    hidden = np.asarray(ACTIVATIONS[name](x @ np.asarray(first) + np.asarray(b1)))
+    hidden = np.asarray(ACTIVATIONS[name](jnp.asarray(x) @ first + b1))
     np.testing.assert_allclose(
         net(jnp.asarray(x)).output, hidden @ np.asarray(second) + np.asarray(b2), rtol=1e-4, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("name", ["elu", "relu"])
+def test_derivatives_found_from_values_are_those_of_jax(name: str) -> None:
+    x = jnp.array([-30.0, -2.0, -1e-3, 0.0, 1e-3, 2.0, 30.0])
+    ours, theirs = ACTIVATIONS[name], getattr(jax.nn, name)
+    for derivative in (lambda f: f, jax.grad, lambda f: jax.grad(jax.grad(f))):
+        expected = jax.vmap(derivative(theirs))(x)
+        np.testing.assert_allclose(jax.vmap(derivative(ours))(x), expected, rtol=1e-6, atol=1e-7)
 
 
 def test_gated_layers_are_values_times_gates() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -15,7 +16,7 @@ from parts.rounds import Comparison, Peer, seconds, take_turns
 from vaefit import recipes
 from vaefit.assemble import build_model, build_trainer
 from vaefit.data import transform_from_dict
-from vaefit.evaluation import importance_sample
+from vaefit.evaluation import importance_sample, products
 from vaefit.model import VAE
 from vaefit.settings import Settings
 
@@ -97,9 +98,10 @@ def measure_likelihood(rounds: int) -> list[Comparison]:
     """Rows x draws a second in importance sampling."""
     x, ours = rows(), model()
 
-    def run(n: int) -> None:
-        importance_sample(ours, x[:n], draws=DRAWS)
+    def run(n: int, float32: bool | None = None) -> None:
+        importance_sample(ours, x[:n], draws=DRAWS, float32=float32)
 
+    precision = products(ours, DRAWS, None)
     with written(x) as path, contextlib.ExitStack() as open_:
         peers = [
             open_.enter_context(Peer("pythae_mlp.py", "likelihoods", path, LATENT, DRAWS, batch))
@@ -109,6 +111,7 @@ def measure_likelihood(rounds: int) -> list[Comparison]:
         found = take_turns(
             {
                 "vaefit": lambda: OUR_ROWS * DRAWS / seconds(run, OUR_ROWS),
+                "float32": lambda: OUR_ROWS * DRAWS / seconds(partial(run, float32=True), OUR_ROWS),
                 **{
                     name: lambda peer=peer: THEIR_ROWS * DRAWS / peer.seconds(THEIR_ROWS)
                     for name, peer in sides.items()
@@ -118,5 +121,8 @@ def measure_likelihood(rounds: int) -> list[Comparison]:
         )
         best = max(sides, key=lambda name: np.median(found[name]))
         name = f"{sides[best].version}, `get_nll`, {best.partition(', ')[2]}"
-    what = "MNIST 784-512-40, log-likelihood, 1000 draws"
-    return [Comparison(what, name, "rows x draws/s", found["vaefit"], found[best], 10.0)]
+    what, unit = "MNIST 784-512-40, log-likelihood, 1000 draws", "rows x draws/s"
+    own = [Comparison(f"{what}, {precision}", name, unit, found["vaefit"], found[best], 10.0)]
+    if precision != "float32":
+        own.append(Comparison(f"{what}, float32 alone", name, unit, found["float32"], found[best], 10.0))
+    return own

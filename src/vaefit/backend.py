@@ -62,6 +62,28 @@ def computes_on_cpu() -> bool:
     return (jax.default_backend() if device is None else getattr(device, "platform", device)) == "cpu"
 
 
+def prefers_bfloat16() -> bool:
+    """Whether products in bfloat16 run on units of their own here, several times faster than in float32.
+
+    Processors with AMX have them. A precision that JAX was told to keep (`JAX_DEFAULT_MATMUL_PRECISION`) is
+    kept.
+    """
+    import jax
+
+    told = jax.config.values["jax_default_matmul_precision"]
+    return told in (None, "default") and computes_on_cpu() and "amx_bf16" in _processor_flags()
+
+
+@cache
+def _processor_flags() -> frozenset[str]:
+    """What the processor can do, as Linux tells it; nothing is known elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+
+
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

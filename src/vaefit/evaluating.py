@@ -18,6 +18,7 @@ from vaefit.evaluation import (
     bracket,
     importance_sample,
     latent_use,
+    products,
     simulate,
     why_no_intervals,
 )
@@ -51,6 +52,7 @@ def evaluate(
     with_samples: bool = True,
     with_columns: bool = True,
     features: Features | None = None,
+    float32: bool | None = None,
     display: Display | None = None,
 ) -> Evaluation:
     """Every number on every row, exactly once; see `vaefit evaluate --help`.
@@ -62,7 +64,8 @@ def evaluate(
     `samples` is K, the draws of the importance-sampled log-likelihood. Baselines are fitted to `train`, or to
     the run's own training rows, read again (`with_baselines` may name those that are wanted).
     `with_columns`: of typed columns, each given the others. `features` maps rows in the data's units to the
-    space of one more sample-quality line (a FID, where it is a network).
+    space of one more sample-quality line (a FID, where it is a network). `float32` is that of
+    `vaefit.evaluation.importance_sample`.
 
     Raises:
         VaefitError: the rows cannot be read, or have another size or scale than those fitted.
@@ -88,7 +91,7 @@ def evaluate(
     seen = Seen.of(run, some, seed)
     fitted_to = _training_rows(run, train, display, notices) if with_baselines or with_samples else None
     others = _fitted(run, fitted_to, with_baselines, seed, display, notices)
-    found = worth(run, held, others, samples=samples, seed=seed, display=display)
+    found = worth(run, held, others, samples=samples, seed=seed, display=display, float32=float32)
     notices += [f"baseline left out: {why}" for why in found.left_out.values()]
     levels = _levels(run, some, notices)
     own = _score(found.model, levels, some.dim)
@@ -114,10 +117,11 @@ def evaluate(
         latents=latent_use(run.model, seen.x, seed=seed, progress=partial(display.working, "latents")),
         baselines={n: _score(t, levels, some.dim, others[n].made) for n, t in found.beside.items()},
         sample_quality=quality,
-        ais=_ais(run, seen, seed, display, notices) if ais else None,
+        ais=_ais(run, seen, seed, display, notices, float32) if ais else None,
         notices=tuple(notices),
         rows=found.rows,
         columns=columns,
+        products="float32" if why_no_likelihood(run) else products(run.model, samples, float32),
     )
 
 
@@ -220,7 +224,9 @@ def _in_units(run: Run, dataset: Dataset) -> np.ndarray:
     return run.transform.inverse(run.inputs(dataset))
 
 
-def _ais(run: Run, seen: Seen, seed: int, display: Display, notices: list[str]) -> dict[str, float] | None:
+def _ais(
+    run: Run, seen: Seen, seed: int, display: Display, notices: list[str], float32: bool | None
+) -> dict[str, float] | None:
     """Annealing on some rows, spread evenly, and its two-sided bracket on rows of the model's own."""
     if why_no_likelihood(run):
         notices.append("no annealing, as there is no log-likelihood")
@@ -229,11 +235,11 @@ def _ais(run: Run, seen: Seen, seed: int, display: Display, notices: list[str]) 
     chosen = spread(len(seen.x), AIS_ROWS)
     some, log_jacobian = seen.x[chosen], float(seen.log_jacobian[chosen].mean())
     on_rows = anneal(run.model, some, how, seed=seed, progress=partial(display.working, "annealing"))
-    by_draws = importance_sample(run.model, some, draws=AIS_DRAWS, seed=seed)
+    by_draws = importance_sample(run.model, some, draws=AIS_DRAWS, seed=seed, float32=float32)
     both = bracket(run.model, len(some), how, seed=seed, progress=partial(display.working, "bracket"))
     simulated = simulate(run.model, len(some), seed=seed)[1]
     of_simulated = float(run.transform.row_log_jacobian(simulated).mean())
-    own = importance_sample(run.model, simulated, draws=AIS_DRAWS, seed=seed)
+    own = importance_sample(run.model, simulated, draws=AIS_DRAWS, seed=seed, float32=float32)
     return {
         "rows": len(some),
         "log_likelihood": float(on_rows.log_likelihood.mean()) + log_jacobian,

@@ -99,6 +99,12 @@ class VAE(eqx.Module):
         """p(x|z); a key turns dropout on."""
         return self.likelihood(self.decoder(z, key).output)
 
+    def log_likelihood(
+        self, x: Float[Array, "rows variables"], z: Float[Array, "*draws rows latent"]
+    ) -> Float[Array, "*draws rows"]:
+        """log p(x|z) of whole rows, nats, where no gradient is asked for."""
+        return self.likelihood.of_rows(self.decoder(z).output, x)
+
     def location(
         self, z: Float[Array, "*batch latent"], key: Key[Array, ""] | None = None
     ) -> Float[Array, "*batch variables"]:

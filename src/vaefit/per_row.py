@@ -49,6 +49,10 @@ class Seen:
         return cls(x, run.inputs(dataset), run.transform.row_log_jacobian(x), first)
 
 
+# The numbers of rows, by name.
+Ask = Callable[[Seen, Progress], dict[str, np.ndarray]]
+
+
 @runtime_checkable
 class Beside(Protocol):
     """A density without a network, fitted already."""
@@ -106,10 +110,11 @@ def worth(
     samples: int,
     seed: int,
     display: Display,
+    float32: bool | None = None,
 ) -> Worth:
     """One pass over all rows; those of a block get the numbers they would get among all rows at once."""
     what = "ELBO" if why_no_likelihood(run) else "log-likelihood"
-    of_rows, rows = _asking(run, samples, seed), np.empty(held.n)
+    of_rows, rows = _asking(run, samples, seed, float32), np.empty(held.n)
     model: dict[str, Tally] = defaultdict(Tally)
     beside: dict[str, dict[str, Tally]] = {name: defaultdict(Tally) for name in others}
     left_out: dict[str, str] = {}
@@ -134,9 +139,9 @@ def _ask(other: Beside, seen: Seen, tallies: Mapping[str, Tally]) -> None:
         tallies["squared_error"].add(error)
 
 
-def _asking(run: Run, samples: int, seed: int) -> Callable[[Seen, Progress], dict[str, np.ndarray]]:
+def _asking(run: Run, samples: int, seed: int, float32: bool | None) -> Ask:
     """What finds the model's numbers of rows."""
-    bounds = _by_bound(run, seed) if why_no_likelihood(run) else _by_draws(run, samples, seed)
+    bounds = _by_bound(run, seed) if why_no_likelihood(run) else _by_draws(run, samples, seed, float32)
     intervals = why_no_intervals(run.model) is None
 
     def ask(seen: Seen, progress: Progress) -> dict[str, np.ndarray]:
@@ -150,10 +155,12 @@ def _asking(run: Run, samples: int, seed: int) -> Callable[[Seen, Progress], dic
     return ask
 
 
-def _by_draws(run: Run, samples: int, seed: int) -> Callable[[Seen, Progress], dict[str, np.ndarray]]:
+def _by_draws(run: Run, samples: int, seed: int, float32: bool | None) -> Ask:
     def ask(seen: Seen, progress: Progress) -> dict[str, np.ndarray]:
         block = rows_at_once(samples, len(seen.x))
-        found = importance_sample(run.model, seen.x, draws=samples, seed=seed, block=block, progress=progress)
+        found = importance_sample(
+            run.model, seen.x, draws=samples, seed=seed, float32=float32, block=block, progress=progress
+        )
         return {
             "log_likelihood": found.log_likelihood + seen.log_jacobian,
             "elbo": found.elbo + seen.log_jacobian,
@@ -164,7 +171,7 @@ def _by_draws(run: Run, samples: int, seed: int) -> Callable[[Seen, Progress], d
     return ask
 
 
-def _by_bound(run: Run, seed: int) -> Callable[[Seen, Progress], dict[str, np.ndarray]]:
+def _by_bound(run: Run, seed: int) -> Ask:
     evaluator = Evaluator(
         run.model, samples=draws_of_bound(run), seed=seed, log_jacobian=run.transform.row_log_jacobian
     )

@@ -32,7 +32,8 @@ class Evaluation:
     `log_likelihood` is None where the likelihood is no density of x given one z, or a mass given to grey
     values; `bits_per_dim` also where images were resized; `notices` says why. `rows` holds each row's
     log-likelihood (its ELBO where there is none), for paired comparisons. Tables with typed columns have
-    `columns`, each given the others, in place of a reconstruction error.
+    `columns`, each given the others, in place of a reconstruction error. `products` says in which precision
+    the decoder's were taken for the log-likelihood.
     """
 
     n: int
@@ -54,6 +55,7 @@ class Evaluation:
     notices: tuple[str, ...]
     rows: Float[np.ndarray, " n"] = field(repr=False)
     columns: dict[str, ColumnScore] = field(default_factory=dict)
+    products: str = "float32"
 
     @property
     def score(self) -> Score:
@@ -95,5 +97,5 @@ class Evaluation:
 
 _PLAIN = (
     *("n", "dim", "draws", "log_likelihood", "log_likelihood_se", "log_likelihood_growth", "elbo", "rate"),
-    *("distortion", "bits_per_dim", "reconstruction_mse", "coverage", "ais"),
+    *("distortion", "bits_per_dim", "reconstruction_mse", "coverage", "ais", "products"),
 )

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from vaefit import backend
+from vaefit.evaluation import rounded
+
 QUICK = ("--samples", "8", "-q")
 
 
@@ -77,3 +80,20 @@ def test_grey_values_under_a_mass_have_no_likelihood(vaefit, arrays, small, tmp_
     assert "note: no log-likelihood and no bits/dim: the data are grey values" in text
     (line,) = [line for line in text.splitlines() if line.startswith("this model")]
     assert line.split()[2:4] == ["-", "-"]
+
+
+def test_evaluate_says_in_which_precision_it_decoded(vaefit, arrays, small, tmp_path, monkeypatch):
+    # A processor with units for bfloat16, and a decoder that is worth them.
+    monkeypatch.setattr(backend, "_processor_flags", lambda: frozenset(["amx_bf16"]))
+    monkeypatch.setattr(rounded, "FEWEST_WEIGHTS", 1)
+    run, rows = tmp_path / "run", tmp_path / "rows.npy"
+    np.save(rows, (np.load(arrays / "own.npy") > 0.5).astype(np.uint8))
+    said = vaefit("fit", rows, "--out", run, "--likelihood", "bernoulli", "-q", *small)
+    assert said.code == 0, said.err
+    asked = ("evaluate", run, rows, "--samples", "300", "--no-baselines", "-q")
+    text = vaefit(*asked).out
+    assert "K = 300, decoded in bfloat16, corrected by some in float32; nats" in text
+    exact, found = vaefit(*asked, "--float32", "--json").json, vaefit(*asked, "--json").json
+    assert exact["products"] == "float32" and found["products"].startswith("bfloat16")
+    assert found["log_likelihood"] != exact["log_likelihood"]
+    assert found["log_likelihood"] == pytest.approx(exact["log_likelihood"], abs=0.01)

@@ -18,7 +18,7 @@ from vaefit.data import Column, Schema, Transform, Variable
 from vaefit.data.tables import decode as written
 from vaefit.data.tables.cells import Cells
 from vaefit.data.transforms import Identity, Pixels, Standardise
-from vaefit.networks.dense import ACTIVATIONS
+from vaefit.networks._activations import ACTIVATIONS
 from vaefit.report import decoder
 from vaefit.report.frames import frames
 from vaefit.report.lowering import CannotLower, flatten, lower

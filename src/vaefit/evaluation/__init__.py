@@ -7,6 +7,7 @@ from vaefit.evaluation.conditional import completions
 from vaefit.evaluation.coverage import coverage, covered, reconstruction_mse, why_no_intervals
 from vaefit.evaluation.importance import Likelihoods, importance_sample, why_undefined
 from vaefit.evaluation.latents import LatentUse, latent_use, rate_by_latent
+from vaefit.evaluation.rounded import products
 from vaefit.evaluation.smoothed import Reference, reference_of, smoothed_log_density
 from vaefit.evaluation.tally import Tally
 from vaefit.evaluation.visit import visited
@@ -31,6 +32,7 @@ __all__ = [
     "covered",
     "importance_sample",
     "latent_use",
+    "products",
     "rate_by_latent",
     "reconstruction_mse",
     "reference_of",

@@ -1,6 +1,7 @@
 """The log-likelihood of rows by importance sampling, with q(z|x) as the proposal."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float, Int, Key
 from vaefit.errors import SettingsError
 from vaefit.evaluation.blocks import Progress, blocks, unseen
 from vaefit.evaluation.latents import true_kl
+from vaefit.evaluation.rounded import CHECKED, Picked, rounded
 from vaefit.model import VAE
 
 # Few, as draws fill the matrices: little is padded.
@@ -22,7 +24,7 @@ GROUPS = 4
 # Numbers in flight while a chunk of draws is decoded: small enough for a processor's cache.
 BUDGET = 2**21
 MOST_DRAWS = 256
-CHUNKS_A_CALL = 16
+CHUNKS_A_CALL, ROUNDED_CHUNKS_A_CALL = 16, 96
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def importance_sample(
     *,
     draws: int,
     seed: int = 0,
+    float32: bool | None = None,
     block: int = ROWS,
     progress: Progress = unseen,
 ) -> Likelihoods:
@@ -76,6 +79,11 @@ def importance_sample(
     the mean over rows is not smaller than a row's). Memory is bounded whatever the draws. The rate is that of
     the q that is sampled, in closed form where there is one, also where a posterior states another (the 2016
     program's): its densities are those of its draws.
+
+    Unset, `float32` leaves the decoder's products to a processor's units for bfloat16 where there are some
+    and rounding does no harm (`rounded`); some of the draws, decoded in float32 too, correct the sums, so
+    that their expectation is that of float32 (`Picked`). True: float32 alone. False: rounded on any machine,
+    however few the draws.
 
     Raises:
         SettingsError: the likelihood takes all draws together (see `why_undefined`).
@@ -92,18 +100,21 @@ def importance_sample(
     if why := why_undefined(model):
         raise SettingsError(f"expected a likelihood to sample, found none: {why}; use the ELBO")
     key = jax.random.fold_in(jax.random.key(seed), 6)
-    chunk = max(1, min(MOST_DRAWS, BUDGET // (block * units(model))))
-    calls = range(0, -(-draws // chunk), CHUNKS_A_CALL)
+    rough = rounded(model, draws, float32)
+    chunk, together = _chunk(block * units(model), rough)
+    chunks = -(-draws // chunk)
+    calls = range(0, chunks, together)
     total, found = -(-len(x) // block) * len(calls), []
     for rows, (part,) in blocks(x, size=block):
-        sums = _Sums.start(block)
+        sums = _Sums.start(block, None if rough is None else Picked.start(seed, draws, GROUPS, block))
         for first in calls:
-            last = min(first + CHUNKS_A_CALL, -(-draws // chunk))
-            bounds = jnp.asarray(np.array([first, last, draws], np.int32))
-            sums = _add_draws(model, part, key, sums, bounds, chunk)
+            bounds = jnp.asarray(np.array([first, min(first + together, chunks), draws], np.int32))
+            sums = _add_draws(rough or model, part, key, sums, bounds, chunk)
             # Waits for the numbers, so that progress is what is done and not what is queued.
             sums.drawn.block_until_ready()
-            progress(len(found) * len(calls) + first // CHUNKS_A_CALL + 1, total)
+            progress(len(found) * len(calls) + first // together + 1, total)
+        if rough is not None:
+            sums = _corrected(model, rough, part, key, sums)
         found.append(np.asarray(_summary(model, part, sums), np.float64)[: rows.stop - rows.start])
     return Likelihoods(draws, *np.concatenate(found).T)
 
@@ -126,13 +137,23 @@ class _Sums(NamedTuple):
     squares: Float[Array, " rows"]
     distortion: Float[Array, " rows"]
     sampled_rate: Float[Array, " rows"]
+    picked: Picked | None
 
     @classmethod
-    def start(cls, rows: int) -> "_Sums":
+    def start(cls, rows: int, picked: Picked | None) -> "_Sums":
         # Made by NumPy: nothing to compile.
-        none, groups = np.zeros(rows, np.float32), np.zeros((GROUPS, rows), np.float32)
-        parts = (np.float32(0), none - np.inf, groups, none, none, none)
-        return cls(*map(jnp.asarray, parts))
+        none = jnp.asarray(np.zeros(rows, np.float32))
+        groups = jnp.asarray(np.zeros((GROUPS, rows), np.float32))
+        lowest = jnp.asarray(np.full(rows, -np.inf, np.float32))
+        return cls(jnp.asarray(np.float32(0)), lowest, groups, none, none, none, picked)
+
+
+def _chunk(units: int, rough: VAE | None) -> tuple[int, int]:
+    """How many draws are decoded at once, where one takes so many numbers, and how many times in one call."""
+    if rough is None:
+        return max(1, min(MOST_DRAWS, BUDGET // units)), CHUNKS_A_CALL
+    # Products that are over sooner leave more to what is read from the cache; whole groups are picked from.
+    return max(1, min(MOST_DRAWS, BUDGET // 2 // units) // GROUPS) * GROUPS, ROUNDED_CHUNKS_A_CALL
 
 
 def units(model: VAE) -> int:
@@ -159,7 +180,7 @@ def _add_draws(
     def add(number: Array, sums: _Sums) -> _Sums:
         draw = number * chunk + jnp.arange(chunk)
         z = shared_draws(model, outputs, key, draw)
-        log_px = jnp.sum(jnp.asarray(model.decode(z).log_prob(x)), axis=-1)
+        log_px = model.log_likelihood(x, z)
         rate = jnp.asarray(q.log_prob(z)) - jnp.asarray(prior.log_prob(z))
         return _added(sums, log_px, rate, draw, draw < draws)
 
@@ -172,9 +193,16 @@ def shared_draws(
     """Draws of every row's q(z|x) by their numbers; the noise of a number is the same for all rows."""
 
     def draw(number: Array, output: Array) -> Array:
-        return model.posterior.sample(model.posterior(output), jax.random.fold_in(key, number), 1)[0]
+        return own_draw(model, output, key, number)
 
     return jax.vmap(jax.vmap(draw, (None, 0)), (0, None))(numbers, outputs)
+
+
+def own_draw(
+    model: VAE, output: Float[Array, " width"], key: Key[Array, ""], number: Int[Array, ""]
+) -> Float[Array, " latent"]:
+    """One row's draw of this number."""
+    return model.posterior.sample(model.posterior(output), jax.random.fold_in(key, number), 1)[0]
 
 
 def _added(
@@ -202,6 +230,30 @@ def _added(
         squares=sums.squares * before**2 + jnp.sum(weight**2, axis=0),
         distortion=mean(sums.distortion, -log_px),
         sampled_rate=mean(sums.sampled_rate, rate),
+        picked=None if sums.picked is None else sums.picked.among(draw, log_px, log_weight),
+    )
+
+
+@eqx.filter_jit
+def _corrected(
+    model: VAE, rough: VAE, x: Float[Array, "rows variables"], key: Key[Array, ""], sums: _Sums
+) -> _Sums:
+    """Sums of rounded densities, after what float32 makes of a few of the draws."""
+    assert sums.picked is not None
+    outputs = model.encoder(x).output
+    of_row = jax.vmap(lambda number, output: own_draw(model, output, key, number))
+    picked = jax.vmap(jax.vmap(of_row, (0, None)), (0, None))(sums.picked.number, outputs)
+    picks, _, rows, latent_dim = picked.shape
+    # Draws are alike before they are weighed: the first ones stand for all.
+    first = shared_draws(model, outputs, key, jnp.arange(picks * CHECKED))
+    first = first.reshape(picks, CHECKED, rows, latent_dim)
+    log_px = jax.lax.map(partial(model.log_likelihood, x), jnp.concatenate([picked, first], axis=1))
+    error = jax.lax.map(partial(rough.log_likelihood, x), first) - log_px[:, GROUPS:]
+    weights = sums.weights * sums.picked.correction(log_px[:, :GROUPS])
+    return sums._replace(
+        weights=weights,
+        squares=sums.squares * (jnp.sum(weights, axis=0) / jnp.sum(sums.weights, axis=0)) ** 2,
+        distortion=sums.distortion + jnp.mean(error, axis=(0, 1)),
     )
 
 

@@ -28,6 +28,10 @@ class Network(eqx.Module):
     def __call__(self, x: Float[Array, "*batch in"], key: Key[Array, ""] | None = None) -> Activations:
         """Run the network; a key turns dropout on, None leaves it off."""
 
+    def in_bfloat16(self) -> "Network | None":
+        """The same network with its products in bfloat16, summed in float32; None: it has no such form."""
+        return None
+
     @abstractmethod
     def hidden_weights(self) -> tuple[Array, ...]:
         """The weight matrices of the hidden layers (without biases and without the output layer)."""

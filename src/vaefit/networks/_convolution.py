@@ -1,6 +1,7 @@
 """4x4 convolutions of stride 2 and their transposes, natively or as matrix products: the same numbers.
 
-On processors matrix products are several times faster, and inside a compiled loop forty times.
+On processors matrix products are several times faster, and inside a compiled loop forty times. Arrays are
+taken apart by `split`: its transpose is one concatenation, where that of indexing adds up padded arrays.
 """
 
 import itertools
@@ -70,7 +71,9 @@ def grown_by_products(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
     if not _worth_tiles(len(y), kernel):
         return _by_overlaps(y, kernel, size)
     x = jax.ShapeDtypeStruct((len(y), *size, kernel.shape[-1]), y.dtype)
-    return jax.linear_transpose(lambda x: _by_tiles(x, kernel.swapaxes(2, 3)), x)(y)[0]
+    (found,) = jax.linear_transpose(lambda x: _by_tiles(x, kernel.swapaxes(2, 3)), x)(y)
+    # XLA would add up the tiles again wherever the image is read.
+    return jax.lax.optimization_barrier(found)
 
 
 def _worth_tiles(rows: int, kernel: Array) -> bool:
@@ -94,8 +97,11 @@ def _by_overlaps(y: Array, kernel: Array, size: tuple[int, int]) -> Array:
     """One product, whose parts are added where they overlap."""
     (rows, h, w, into), out, (height, width) = y.shape, kernel.shape[-1], size
     matrix = jnp.moveaxis(_by_blocks(kernel), 4, 0).reshape(into, -1)
-    parts = (y.reshape(-1, into) @ matrix).reshape(rows, h, w, 2, 2, 4 * out)
-    shifted = [jnp.pad(parts[:, :, :, p, q], ((0, 0), (p, 1 - p), (q, 1 - q), (0, 0))) for p, q in SHIFTS]
+    parts = jnp.split((y.reshape(-1, into) @ matrix).reshape(rows, h, w, 16 * out), len(SHIFTS), axis=-1)
+    shifted = [
+        jnp.pad(part, ((0, 0), (p, 1 - p), (q, 1 - q), (0, 0)))
+        for part, (p, q) in zip(parts, SHIFTS, strict=True)
+    ]
     blocks = sum(shifted[1:], shifted[0]).reshape(rows, h + 1, w + 1, 2, 2, out)
     pixels = blocks.transpose(0, 1, 3, 2, 4, 5).reshape(rows, 2 * h + 2, 2 * w + 2, out)
     return pixels[:, 1 : 1 + height, 1 : 1 + width]
@@ -113,8 +119,10 @@ def _by_tiles(x: Array, kernel: Array) -> Array:
     x = jnp.pad(x, ((0, 0), (1, 4 * t + 3 - height), (1, 4 * u + 3 - width), (0, 0)))
     # Axes: even and odd blocks down and across, rows, tiles, what is in a block.
     blocks = x.reshape(rows, t + 1, 2, 2, u + 1, 2, 2, into).transpose(2, 5, 0, 1, 4, 3, 6, 7)
-    even, odd = blocks.reshape(2, 2, rows, t + 1, u + 1, 4 * into)
-    down = [_differences(even[side], odd[side], 1) for side in (0, 1)]
+    left_even, right_even, left_odd, right_odd = (
+        part[0] for part in jnp.split(blocks.reshape(4, rows, t + 1, u + 1, 4 * into), 4)
+    )
+    down = [_differences(left_even, left_odd, 1), _differences(right_even, right_odd, 1)]
     tiles = [_differences(left, right, 2) for left, right in zip(down[0], down[1], strict=True)]
     kernels = [_sums(rest) for rest in _sums(_by_blocks(kernel).reshape(2, 2, 4 * into, out))]
     products = [

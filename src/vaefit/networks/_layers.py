@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Key, UInt16
 from vaefit.devices import is_spreading
 from vaefit.hashing import random_bits
 from vaefit.networks._base import Activations, Network
+from vaefit.networks._product import product
 
 
 class Layered(Network):
@@ -80,7 +81,8 @@ class Layered(Network):
     def linear(self, number: int, x: Float[Array, "rows in"]) -> Float[Array, "rows out"]:
         """The linear functions of a layer."""
         weight, bias = self.weights[number], self.biases[number]
-        return x @ weight if bias is None else x @ weight + bias
+        linear = product(x, weight)
+        return linear if bias is None else linear + bias
 
     def dropped(
         self, x: Float[Array, "rows units"], kept: Bool[Array, "*batch units"]
@@ -96,6 +98,11 @@ class Layered(Network):
     def inputs(self, shape: tuple[int, ...]) -> int:
         """How many numbers one number of a layer with weights of this shape is made from."""
         return shape[0]
+
+    def in_bfloat16(self) -> "Layered | None":
+        """The same network with weights in bfloat16."""
+        weights = tuple(weight.astype(jnp.bfloat16) for weight in self.weights)
+        return dataclasses.replace(self, weights=weights)  # pyright: ignore[reportArgumentType]
 
     def hidden_weights(self) -> tuple[Array, ...]:
         """All weight matrices but the last."""

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float, Key
 
 from vaefit.devices import is_spreading
 from vaefit.networks._base import Activations, Network
+from vaefit.networks._product import product
 
 
 class LinearPath(Network):
@@ -34,8 +35,14 @@ class LinearPath(Network):
         found = self.network(x, key)
         # Two axes: gradients of more would be transposed for the matrix products.
         rows = x if is_spreading() else x.reshape(-1, x.shape[-1])
-        path = rows @ self.linear_path + self.offset
+        path = product(rows, self.linear_path) + self.offset
         return found._replace(output=found.output + path.reshape(found.output.shape))
+
+    def in_bfloat16(self) -> "LinearPath | None":
+        """The same network with both in bfloat16."""
+        if (network := self.network.in_bfloat16()) is None:
+            return None
+        return LinearPath(network, self.linear_path.astype(jnp.bfloat16), self.offset)
 
     def hidden_weights(self) -> tuple[Array, ...]:
         """The network's."""

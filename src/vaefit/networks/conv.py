@@ -8,9 +8,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from vaefit.networks._activations import ACTIVATIONS
 from vaefit.networks._convolution import grown, halved, shrunk
 from vaefit.networks._layers import Layered
-from vaefit.networks.dense import ACTIVATIONS
 from vaefit.options import option
 
 SMALLEST = 8  # pixels a side
@@ -143,6 +143,10 @@ class Conv(Layered):
         found = found.reshape(len(x), height * width, channels // self.colours, self.colours)
         found = jnp.moveaxis(found, 2, 1).reshape(len(x), -1)
         return found if bias is None else found + bias
+
+    def in_bfloat16(self) -> Layered | None:
+        """None: convolutions have no such form."""
+        return None
 
     def dropped(
         self, x: Float[Array, "rows numbers"], kept: Bool[Array, "*batch units"]

@@ -3,23 +3,11 @@
 from typing import ClassVar, Literal
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from vaefit.networks._activations import ACTIVATIONS
 from vaefit.networks._layers import Layered
 from vaefit.options import option
-
-ACTIVATIONS = {
-    "elu": jax.nn.elu,
-    "gelu": jax.nn.gelu,
-    "leaky-relu": jax.nn.leaky_relu,
-    "relu": jax.nn.relu,
-    "sigmoid": jax.nn.sigmoid,
-    "silu": jax.nn.silu,
-    "softplus": jax.nn.softplus,
-    "tanh": jnp.tanh,
-}
 
 
 class Dense(Layered):
@@ -28,6 +16,7 @@ class Dense(Layered):
     $h_{i+1} = \mathrm{dropout}(f(h_i W_i + b_i))$, output $h_n W_n + b_n$. Dropout keeps each unit with
     probability `keep_prob` and divides by it (Srivastava et al. 2014, JMLR 15).
 
+    >>> import jax, jax.numpy as jnp
     >>> net = Dense.build((4, 8, 2), bias=True, key=jax.random.key(0), activation="tanh")
     >>> net(jnp.ones((3, 4))).output.shape
     (3, 2)

@@ -34,6 +34,9 @@ def evaluate(
         bool, typer.Option("--ais", help="annealed importance sampling too, on 32 rows, and its bracket")
     ] = False,
     baselines: Annotated[bool, typer.Option(help="densities without a network beside it")] = True,
+    float32: Annotated[
+        bool, typer.Option("--float32", help="no products in bfloat16, also where they would be faster")
+    ] = False,
     reading: dict[str, Any],
     seed: Seed = 0,
     device: Device = None,
@@ -62,7 +65,14 @@ def evaluate(
             fitted = load(folder)
             dataset = inputs.rows_for(fitted, rows, screen, most, **reading)
             found[folder.name] = evaluating.evaluate(
-                fitted, dataset, samples=samples, seed=seed, ais=ais, with_baselines=baselines, display=screen
+                fitted,
+                dataset,
+                samples=samples,
+                seed=seed,
+                ais=ais,
+                with_baselines=baselines,
+                float32=float32 or None,
+                display=screen,
             )
     finally:
         screen.close()
@@ -83,7 +93,7 @@ def _text(found: Any) -> str:
     if found.reconstruction_mse is None:  # typed columns have neither bits nor one scale of errors
         heads, *body = [[*line[:3], line[5]] for line in [heads, *body]]
     lines = [
-        f"{found.n:,} rows, K = {found.draws}; nats per datum; * is the best of its column",
+        f"{found.n:,} rows, K = {found.draws}{_products(found)}; nats per datum; * is the best of its column",
         table(heads, body),
         "",
         f"elbo {found.elbo:.2f}  rate {found.rate:.2f}  distortion {found.distortion:.2f}" + _growth(found),
@@ -110,6 +120,10 @@ def _text(found: Any) -> str:
             f"{a['simulated_importance_sampled']:.2f})"
         )
     return "\n".join([*lines, *(f"note: {message}" for message in found.notices)])
+
+
+def _products(found: Any) -> str:
+    return "" if found.products == "float32" else f", decoded in {found.products}"
 
 
 def _on(rows: int, n: int) -> str:
