@@ -14,7 +14,7 @@ import pytest
 from jax import monitoring
 
 from vaefit import fit
-from vaefit.ahead import Ahead, under_way
+from vaefit.ahead import Ahead, finished, meanwhile, under_way
 
 SMALL = {"epochs": 1, "latent_dim": 2, "encoder_layers": (5,), "decoder_layers": (5,)}
 
@@ -63,3 +63,11 @@ def test_it_is_known_whether_something_is_still_compiled(monkeypatch: pytest.Mon
     go_on.set()
     slow.wait()
     assert not under_way()
+
+
+def test_what_goes_wrong_meanwhile_is_left_to_be_met_again() -> None:
+    done = []
+    meanwhile(lambda: done.append(1 / 0))
+    meanwhile(lambda: done.append(1))
+    finished()
+    assert done == [1] and not under_way()

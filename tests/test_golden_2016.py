@@ -93,7 +93,7 @@ def test_cost_terms_of_the_first_step(trainer: Trainer, golden: Any) -> None:
     model, x, terms = terms_of_first_step(trainer, golden)
     key = jax.random.key(0)
     smoothness = ReplayedSmoothness(drawn=jnp.asarray(golden["input_noise"][0]))
-    penalty = {name: part(terms, model, x, key) for name, (_, part) in trainer.penalties.items()}
+    penalty = {name: part(terms, model, x, key) for name, (_, part) in trainer.parts.penalties.items()}
     loss, _ = trainer.program.loss(trainer.state.params, x, jnp.ones(BATCH), jnp.zeros(()), key)
     ours = {
         "cost": loss,

@@ -19,11 +19,13 @@ from numpyro import distributions as dist
 from vaefit import catalogue
 from vaefit.assemble import build_model
 from vaefit.doctor.evidence import _passed_block
+from vaefit.likelihoods._base import unconstrained
 from vaefit.likelihoods._softplus import softplus
 from vaefit.likelihoods.bernoulli import Bernoulli
 from vaefit.likelihoods.gaussian import Gaussian
 from vaefit.likelihoods.gaussian_moments import GaussianMoments
 from vaefit.likelihoods.logistic_256 import Logistic256
+from vaefit.likelihoods.student_t import StudentT
 from vaefit.model import VAE
 from vaefit.networks._activations import ACTIVATIONS
 from vaefit.networks.dense import Dense
@@ -135,6 +137,16 @@ def logistic_256(**options: object) -> dist.Distribution:
 
 
 @pytest.mark.usefixtures("double")
+def test_student_t_draws_are_scipys_from_heavy_tails_to_gaussian_ones() -> None:
+    df = np.array([2.05, 3.0, 30.0, 1e5])
+    part = StudentT(dim=4, raw_df=unconstrained(jnp.asarray(df - 2.0, jnp.float32)))
+    p = part(jnp.concatenate([jnp.full(4, 1.5), jnp.full(4, 0.5)]))
+    drawn = np.asarray(p.sample(jax.random.key(0), (40_000,)), np.float64)
+    scale = part.scale_min + np.log1p(np.exp(0.5))
+    for column, one in zip(drawn.T, df, strict=True):
+        assert scipy.stats.kstest(column, scipy.stats.t(one, 1.5, scale).cdf).pvalue > 1e-3, one
+
+
 def test_logistic_256_masses_are_scipys_and_sum_to_one() -> None:
     location = 1 / 512 + 255 / 256 * scipy.special.expit(LOGISTIC[0])
     scale = np.exp(-4.5 + np.log1p(np.exp(LOGISTIC[1] + 4.5)))

@@ -374,6 +374,6 @@ def test_training_draws_pixels_afresh_at_every_visit() -> None:
     grey = np.full((40, DIM), 0.5, np.float32)
     training = trainer(grey, likelihood="bernoulli", decoder_layers=(), epochs=4)
     plan = dataclasses.replace(training.plan, visit=TrainingVisit(Binarise((DIM,), 255.0).visit))
-    training = dataclasses.replace(training, plan=plan)
+    training = dataclasses.replace(training, parts=training.parts._replace(plan=plan))
     losses = [record["distortion"] for record in run(training)]
     assert len(set(losses)) == 4

@@ -1,5 +1,6 @@
 """Programs compiled on another thread while Python goes on: XLA compiles without Python's lock."""
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
@@ -46,6 +47,26 @@ class Ahead:
         if self._compiling is not None:
             wait([self._compiling])
             self._compiling = None
+
+
+def meanwhile(work: Callable[[], object]) -> None:
+    """Do on another thread, after all that was begun, what will compile programs; `finished` waits for it.
+
+    What goes wrong there will go wrong again in earnest.
+    """
+    earlier = tuple(_begun)
+
+    def quietly() -> None:
+        wait(earlier)
+        with contextlib.suppress(Exception):
+            work()
+
+    _begun.append(_compiler().submit(quietly))
+
+
+def finished() -> None:
+    """Wait for all that was begun."""
+    wait(_begun)
 
 
 def under_way() -> bool:

@@ -194,7 +194,7 @@ def build_trainer(
     _check_together(settings, parts, model)
     return Trainer(
         model=model,
-        **parts._asdict(),
+        parts=parts,
         x=x,
         validation=validation,
         weights=weights,

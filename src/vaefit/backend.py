@@ -3,9 +3,10 @@
 import os
 import re
 import sys
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import platformdirs
 
@@ -14,6 +15,9 @@ from vaefit.errors import SettingsError
 # Seconds of compilation from which on a program is read back sooner: a small one takes a few milliseconds.
 WORTH_KEEPING = 0.01
 _LEVEL = "xla_backend_optimization_level"
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def configure(device: str | None = None, threads: int | None = None) -> list[str]:
@@ -91,6 +95,26 @@ def runs_once() -> dict[str, Any]:
     if _LEVEL in os.environ.get("XLA_FLAGS", "") or not computes_on_cpu():
         return {}
     return {"compiler_options": {_LEVEL: 1}}
+
+
+def quickly_compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """The function compiled as what `runs_once`: for programs that take longer to compile than to run.
+
+    JAX refuses to trace it within another compiled function.
+    """
+
+    @cache
+    def compiled(quickly: bool) -> Callable[P, R]:
+        import equinox as eqx
+
+        return eqx.filter_jit(function, **(runs_once() if quickly else {}))
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        # Asked at the call: JAX may start on any device until then.
+        return compiled(bool(runs_once()))(*args, **kwargs)
+
+    return call
 
 
 def out_of_memory(problem: BaseException) -> str | None:

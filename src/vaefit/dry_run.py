@@ -101,7 +101,7 @@ def _times(fitted: Run, trainer: Trainer, display: Display) -> dict[str, float]:
     stopwatch = _Stopwatch(display)
     # Steps alone, as many as the time allows.
     trainer.validation = None
-    trainer.plan = dataclasses.replace(trainer.plan, epochs=2**31 - 1)
+    trainer.parts = trainer.parts._replace(plan=dataclasses.replace(trainer.plan, epochs=2**31 - 1))
     with contextlib.suppress(_EnoughError):
         trainer.run(stopwatch)
     step = stopwatch.seconds / stopwatch.steps

@@ -61,6 +61,18 @@ def write_pictures(fitted: Run, shown: Dataset) -> None:
     write_atomically(fitted.folder / README, readme.text(fitted))
 
 
+def rehearse_report(fitted: Run, split: Split) -> None:
+    """Compile, while training goes on, what the page needs.
+
+    Of typed columns alone: their likelihoods take longest to compile, and a network of few rows is no work.
+    """
+    if not fitted.model.likelihood.typed:
+        return
+    from vaefit.report.rehearsal import rehearse
+
+    rehearse(fitted, split.last)
+
+
 def write_report(fitted: Run, found: doctor.Report, split: Split, display: Display) -> None:
     """The page; whatever happens to it, the fit is done and saved."""
     assert fitted.folder is not None

@@ -4,18 +4,19 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from vaefit import backend, data, doctor, processes, run
+from vaefit import ahead, backend, data, doctor, processes, run
 from vaefit.assemble import build_trainer
 from vaefit.data import Dataset
 from vaefit.display import Display, Silent
 from vaefit.errors import RunError, SettingsError
-from vaefit.finishing import finish, run_reference, write_report
+from vaefit.finishing import finish, rehearse_report, run_reference, write_report
 from vaefit.folder import check_free
 from vaefit.journal import Journal, likeness
 from vaefit.preparing import Split, forward, prepare, prepared_from
@@ -247,6 +248,8 @@ def _train_and_show(
     fitted: Run, trainer: Trainer, journal: Journal, split: Split, *, tensorboard: bool, report: bool
 ) -> Run:
     display = journal.display
+    if report and fitted.folder is not None:
+        ahead.meanwhile(partial(rehearse_report, fitted, split))
     if not tensorboard:
         found = _train_and_finish(fitted, trainer, journal, split.last)
     else:
@@ -267,4 +270,5 @@ def _train_and_finish(fitted: Run, trainer: Trainer, journal: Journal, shown: Da
     journal.display.started(fitted.settings.most_epochs)
     with journal.stopping_on_signals(), journal.saving_what_was_good(trainer):
         trainer.run(journal)
+    ahead.finished()
     return finish(fitted, trainer, journal, shown, seconds_before + time.perf_counter() - began)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from vaefit.backend import quickly_compiled
 from vaefit.evaluation.blocks import BLOCK, blocks
 from vaefit.model import VAE
 
@@ -22,8 +23,8 @@ def encode(
     model: VAE, x: Float[np.ndarray, "rows variables"]
 ) -> tuple[Float[np.ndarray, "rows latent"], Float[np.ndarray, "rows latent"]]:
     """Posterior mean and sd of every row, without dropout."""
-    found = [_encode_block(model, block)[:, : rows.stop - rows.start] for rows, (block,) in blocks(x)]
-    mean, sd = np.concatenate([np.asarray(f) for f in found], axis=1)
+    found = [np.asarray(_encode_block(model, b))[:, : r.stop - r.start] for r, (b,) in blocks(x)]
+    mean, sd = np.concatenate(found, axis=1)
     return mean, sd
 
 
@@ -37,7 +38,7 @@ def reconstruct(
     for number, (rows, (block,)) in enumerate(blocks(x)):
         for s in range(samples):
             drawn = _reconstruct_block(model, block, keys[s][number], dropout, noise)
-            out[s, rows] = drawn[: rows.stop - rows.start]
+            out[s, rows] = np.asarray(drawn)[: rows.stop - rows.start]
     return out
 
 
@@ -59,7 +60,7 @@ def sample(
     """`n` decoder outputs for latents drawn from the prior; those of each `batch` of a seed are others."""
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 4), batch)
     latent_key, output_key = jax.random.split(key)
-    z = model.prior_over_latents().sample(latent_key, (n,))
+    z = _drawn_from_prior(model, latent_key, n)
     return _decode(model, np.asarray(z), output_key, dropout, noise)
 
 
@@ -82,6 +83,11 @@ def _decode(
     return np.concatenate(found)
 
 
+@quickly_compiled
+def _drawn_from_prior(model: VAE, key: Key[Array, ""], n: int) -> Float[Array, "n latent"]:
+    return jnp.asarray(model.prior_over_latents().sample(key, (n,)))
+
+
 @eqx.filter_jit
 def _encode_block(model: VAE, x: Float[Array, "rows variables"]) -> Float[Array, "2 rows latent"]:
     q = model.encode(x)
@@ -89,7 +95,7 @@ def _encode_block(model: VAE, x: Float[Array, "rows variables"]) -> Float[Array,
     return jnp.stack([q.mean, jnp.sqrt(q.variance)])
 
 
-@eqx.filter_jit
+@quickly_compiled
 def _reconstruct_block(
     model: VAE, x: Float[Array, "rows variables"], key: Key[Array, ""], dropout: bool, noise: bool
 ) -> Float[Array, "rows variables"]:
@@ -99,7 +105,7 @@ def _reconstruct_block(
     return _show(model, z, decoder_key, dropout, noise)
 
 
-@eqx.filter_jit
+@quickly_compiled
 def _decode_block(
     model: VAE, z: Float[Array, "rows latent"], key: Key[Array, ""], dropout: bool, noise: bool
 ) -> Float[Array, "rows variables"]:

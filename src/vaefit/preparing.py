@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -150,7 +149,7 @@ def _as_numbers(
     x: Float[np.ndarray, "rows variables"], variables: tuple[Variable, ...]
 ) -> Float[np.ndarray, "rows numbers"]:
     """Rows as a linear model may take them: typed cells as encoders are shown them, means where missing."""
-    return np.asarray(shown_numbers(jnp.asarray(x), variables)) if variables else x
+    return shown_numbers(x, variables) if variables else x
 
 
 def forward(transform: Transform, rows: Dataset) -> Float[np.ndarray, "rows variables"]:

@@ -16,7 +16,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, PyTree
 
@@ -26,9 +25,6 @@ from vaefit.diagnose import diagnose
 from vaefit.errors import TrainingError
 from vaefit.evaluation import Bound, Evaluator, visited
 from vaefit.model import VAE
-from vaefit.objectives import Objective
-from vaefit.optimise import Schedule
-from vaefit.penalties import Penalty
 from vaefit.plan import Parts, Plan
 from vaefit.program import compiled
 from vaefit.progress import Progress
@@ -67,11 +63,7 @@ class Trainer:
     """
 
     model: VAE
-    objective: Objective
-    penalties: Mapping[str, tuple[float, Penalty]]
-    optimizer: optax.GradientTransformationExtraArgs
-    schedule: Schedule
-    plan: Plan
+    parts: Parts
     x: Float[np.ndarray, "rows variables"]
     validation: Float[np.ndarray, "held_out variables"] | None = None
     names: Sequence[str] | None = None
@@ -86,8 +78,7 @@ class Trainer:
         self.best = jax.device_get(params)
         self.n = len(self.x) if self.stream is None else self.stream.n
         self.order_key, self.step_key = jax.random.split(jax.random.key(self.plan.seed))
-        self._parts = Parts(self.objective, self.penalties, self.optimizer, self.schedule, self.plan)
-        self.program = self._parts.program(self._static, self.n)
+        self.program = self.parts.program(self._static, self.n)
         first, self._chunk, self._order_of = compiled(self.program)
         self.state = first(params)
         self._batch_size, self.steps_per_epoch = self.program.batch_size, self.program.steps_per_epoch
@@ -96,6 +87,11 @@ class Trainer:
         self.evaluator = self._evaluator(None)
         # In step with all other processes.
         self._evaluate = self.evaluator if self._mesh is None else self._evaluator(self._mesh)
+
+    @property
+    def plan(self) -> Plan:
+        """How to train."""
+        return self.parts.plan
 
     def run(self, watcher: Watcher) -> None:
         """Train to the last epoch, or until early stopping; every process of a fit runs this, in step."""
@@ -238,12 +234,12 @@ class Trainer:
         score = -record.get("loss", np.inf)
         if bound is not None:
             record["validation"] = asdict(bound)
-            score = bound.importance_weighted if self.objective.needs_each_sample else bound.elbo
+            score = bound.importance_weighted if self.parts.objective.needs_each_sample else bound.elbo
         record["best"] = progress.note(score)
         if record["best"] or self.validation is None:
             self._remember()
         if self.plan.plateau_patience:
-            least = self.plan.final_rate / float(self.schedule(jnp.float32(progress.epoch)))
+            least = self.plan.final_rate / float(self.parts.schedule(jnp.float32(progress.epoch)))
             progress.lower_rate_on_plateau(self.plan.plateau_patience, self.plan.plateau_factor, least)
         if self.validation is not None and progress.stuck_below_start(self.plan.early_stopping):
             self._return_to_start(watcher)
@@ -303,7 +299,7 @@ class Trainer:
         """Take the best weights up again, with a smaller learning rate."""
         self.progress.rate_scale *= RECOVERY_FACTOR
         params = jax.tree.map(jnp.asarray, self.best)
-        anew = {"optimizer": self.optimizer.init(params), "failing": jnp.zeros((), jnp.int32)}
+        anew = {"optimizer": self.parts.optimizer.init(params), "failing": jnp.zeros((), jnp.int32)}
         self.state = self._copied(self.state._replace(params=params, **anew))
 
     def _remembered_epoch(self) -> int:
@@ -333,12 +329,12 @@ class Trainer:
         return ", ".join(shown) + (f" and {len(indices) - 3} more" if len(indices) > 3 else "")
 
     def _rate(self, step: int) -> float:
-        return float(self.schedule(jnp.float32(step / self.steps_per_epoch))) * self.progress.rate_scale
+        return float(self.parts.schedule(jnp.float32(step / self.steps_per_epoch))) * self.progress.rate_scale
 
     def _evaluator(self, mesh: Mesh | None) -> Evaluator:
         return Evaluator(
             self.model,
-            samples=self._parts.validation_samples(self.model.likelihood),
+            samples=self.parts.validation_samples(self.model.likelihood),
             seed=self.plan.seed,
             visit=self.plan.visit.noise,
             log_jacobian=self.plan.log_jacobian,

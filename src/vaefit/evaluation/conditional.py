@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 from numpyro import distributions as dist
 
+from vaefit.backend import quickly_compiled
 from vaefit.evaluation.blocks import Progress, blocks, unseen
 from vaefit.evaluation.latents import own_draws
 from vaefit.model import VAE
@@ -48,7 +48,7 @@ def completions(
     key = jax.random.fold_in(jax.random.key(seed), 11)
     total = -(-len(x) // ROWS)
     for number, (rows, (block,)) in enumerate(blocks(x, size=ROWS)):
-        numbers = jnp.arange(rows.start, rows.start + ROWS)
+        numbers = jnp.asarray(np.arange(rows.start, rows.start + ROWS, dtype=np.int32))
         drawn = _complete_block(model, block, key, numbers, draws, proposals)
         progress(number + 1, total)
         yield rows, np.asarray(drawn)[:, : rows.stop - rows.start]
@@ -62,7 +62,7 @@ class _Proposals(NamedTuple):
     log_joint: Float[Array, "proposals rows"]
 
 
-@eqx.filter_jit
+@quickly_compiled
 def _complete_block(
     model: VAE,
     x: Float[Array, "rows variables"],

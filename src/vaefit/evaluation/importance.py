@@ -108,7 +108,7 @@ def importance_sample(
     for rows, (part,) in blocks(x, size=block):
         sums = _Sums.start(block, None if rough is None else Picked.start(seed, draws, GROUPS, block))
         for first in calls:
-            bounds = jnp.asarray([first, min(first + together, chunks), draws])
+            bounds = jnp.asarray(np.array([first, min(first + together, chunks), draws], np.int32))
             sums = _add_draws(rough or model, part, key, sums, bounds, chunk)
             # Waits for the numbers, so that progress is what is done and not what is queued.
             sums.drawn.block_until_ready()
@@ -141,8 +141,11 @@ class _Sums(NamedTuple):
 
     @classmethod
     def start(cls, rows: int, picked: Picked | None) -> "_Sums":
-        none = jnp.zeros(rows)
-        return cls(jnp.zeros(()), none - jnp.inf, jnp.zeros((GROUPS, rows)), none, none, none, picked)
+        # Made by NumPy: nothing to compile.
+        none = jnp.asarray(np.zeros(rows, np.float32))
+        groups = jnp.asarray(np.zeros((GROUPS, rows), np.float32))
+        lowest = jnp.asarray(np.full(rows, -np.inf, np.float32))
+        return cls(jnp.asarray(np.float32(0)), lowest, groups, none, none, none, picked)
 
 
 def _chunk(units: int, rough: VAE | None) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from numpyro import distributions as dist
 from numpyro.distributions import kl_divergence
 
+from vaefit.backend import quickly_compiled
 from vaefit.data import spread
 from vaefit.evaluation.blocks import Progress, blocks, mapped, unseen
 from vaefit.model import VAE
@@ -245,10 +246,16 @@ def _log_sum_of_posteriors(
     return jax.nn.logsumexp(log_q, axis=1, where=jnp.arange(len(outputs)) < count)
 
 
+@quickly_compiled
+def _prior_below(model: VAE, z: Float[Array, "rows latent"]) -> Float[Array, "rows latent"]:
+    """The prior's distribution function of each latent."""
+    return jnp.asarray(_each_latent(model.prior_over_latents()).cdf(z))
+
+
 def _ks_distance(model: VAE, z: Float[np.ndarray, "rows latent"]) -> Float[np.ndarray, " latent"] | None:
     """sup |F - G| between the draws' distribution function and the prior's, for each latent."""
     try:
-        below = np.asarray(_each_latent(model.prior_over_latents()).cdf(np.sort(z, axis=0)), np.float64)
+        below = np.asarray(_prior_below(model, jnp.asarray(np.sort(z, axis=0))), np.float64)
     except NotImplementedError:
         return None
     steps = np.arange(len(z) + 1)[:, None] / len(z)

@@ -1,6 +1,6 @@
 """Student's t likelihood."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -45,7 +45,7 @@ class StudentT(Likelihood):
         assert self.raw_df is not None
         location, raw = jnp.split(output, 2, axis=-1)
         df = 2.0 + jax.nn.softplus(self.raw_df)
-        return dist.StudentT(df, location, self.scale_min + jax.nn.softplus(raw), validate_args=False)
+        return _Polar(df, location, self.scale_min + jax.nn.softplus(raw), validate_args=False)
 
     def location(self, output: Float[Array, "*batch width"]) -> Float[Array, "*batch dim"]:
         """The mean, which is the location."""
@@ -57,3 +57,21 @@ class StudentT(Likelihood):
         """The data's own mean and sd."""
         scale = sd * jnp.sqrt((DF_START - 2) / DF_START)
         return self, jnp.concatenate([mean, unconstrained(jnp.maximum(scale - self.scale_min, 1e-3))])
+
+
+class _Polar(dist.StudentT):
+    r"""Student's t, drawn without a loop: $\sqrt{\nu (u^{-2/\nu} - 1)} \cos 2 \pi v$, u and v uniform.
+
+    A quotient of normal and gamma variables rejects some, which is several times as much to compile and run.
+    Source: Bailey 1994, Mathematics of Computation 62.
+    """
+
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Array:
+        radius_key, angle_key = jax.random.split(key)
+        shape = (*sample_shape, *self.batch_shape)
+        df = jnp.asarray(self.df)
+        # -log u
+        fall = jax.random.exponential(radius_key, shape)
+        angle = 2 * jnp.pi * jax.random.uniform(angle_key, shape)
+        drawn = jnp.sqrt(df * jnp.expm1(2 / df * fall)) * jnp.cos(angle)
+        return jnp.asarray(self.loc) + jnp.asarray(self.scale) * drawn

@@ -1,9 +1,8 @@
 """How a network is shown the cells of a table's row."""
 
-from functools import partial
+from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
@@ -57,42 +56,43 @@ def shown(
     return jnp.concatenate([_numbers(x, seen, variables), seen.astype(x.dtype)], axis=-1)
 
 
-@partial(jax.jit, static_argnames="variables")
 def shown_numbers(
-    x: Float[Array, "rows variables"], variables: tuple[Variable, ...]
-) -> Float[Array, "rows numbers"]:
+    x: Float[np.ndarray, "rows variables"], variables: tuple[Variable, ...]
+) -> Float[np.ndarray, "rows numbers"]:
     """What is shown of cells, without which are there; a number's mean over the rows where it is missing."""
-    seen = ~jnp.isnan(x)
-    there = jnp.repeat(seen, np.array([_size(variable) for variable in variables]), axis=-1)
+    seen = ~np.isnan(x)
+    there = np.repeat(seen, [_size(variable) for variable in variables], axis=-1)
     numbers = _numbers(x, seen, variables)
-    mean = jnp.sum(numbers, axis=0) / jnp.maximum(jnp.sum(there, axis=0), 1)
-    return jnp.where(there, numbers, mean)
+    mean = numbers.sum(axis=0, dtype=np.float64) / np.maximum(there.sum(axis=0), 1)
+    return np.where(there, numbers, mean.astype(x.dtype))
 
 
-def _numbers(x: Array, seen: Array, variables: tuple[Variable, ...]) -> Array:
+def _numbers(x: Any, seen: Any, variables: tuple[Variable, ...]) -> Any:
+    # NumPy's arrays, of all rows at once, or JAX's: every number of rows would be a program of its own.
+    xp = x.__array_namespace__()
     parts = [
-        jnp.where(seen[..., i : i + 1], _one(x[..., i : i + 1], variable), 0.0)
+        xp.where(seen[..., i : i + 1], _one(x[..., i : i + 1], variable, xp), 0.0)
         for i, variable in enumerate(variables)
     ]
-    return jnp.concatenate(parts, axis=-1)
+    return xp.concat(parts, axis=-1)
 
 
 def _size(variable: Variable) -> int:
     return variable.levels if variable.kind == "categorical" else 1 + len(variable.spikes)
 
 
-def _one(x: Float[Array, "*batch 1"], variable: Variable) -> Float[Array, "*batch size"]:
+def _one(x: Any, variable: Variable, xp: Any) -> Any:
     if variable.kind == "categorical":
-        return jnp.asarray(x == np.arange(variable.levels), x.dtype)
+        return (x == np.arange(variable.levels)).astype(x.dtype)
     if variable.kind in ("binary", "ordinal"):
         return 2 * x / max(variable.levels - 1, 1) - 1
     shown = x
     if variable.kind == "positive":
-        shown = jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
+        shown = xp.log(xp.maximum(x, jnp.finfo(x.dtype).tiny))
     elif variable.kind == "count":
-        shown = jnp.log1p(jnp.maximum(x, 0.0))
+        shown = xp.log1p(xp.maximum(x, 0.0))
     elif variable.kind == "proportion":
-        shown = jnp.log(jnp.maximum(x, 1e-4)) - jnp.log(jnp.maximum(1 - x, 1e-4))
-    number = _NEAR * jnp.arcsinh((shown - variable.centre) / variable.spread / _NEAR)
-    which = [jnp.asarray((x >= start) & (x <= end), x.dtype) for start, end in variable.spikes]
-    return jnp.concatenate([number, *which], axis=-1)
+        shown = xp.log(xp.maximum(x, 1e-4)) - xp.log(xp.maximum(1 - x, 1e-4))
+    number = _NEAR * xp.asinh((shown - variable.centre) / variable.spread / _NEAR)
+    which = [((x >= start) & (x <= end)).astype(x.dtype) for start, end in variable.spikes]
+    return xp.concat([number, *which], axis=-1)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from vaefit.backend import quickly_compiled, runs_once
 from vaefit.data import Transform
 from vaefit.likelihoods.columns import Columns
 from vaefit.model import VAE
@@ -48,7 +49,7 @@ def payload(run: Run, means: Float[np.ndarray, "rows latent"]) -> dict[str, Any]
     """
     # As on a processor, where convolutions are matrix products.
     with jax.default_device(jax.devices("cpu")[0]):
-        flat = flatten(lambda z: _outputs(run.model, z), run.model.posterior.latent_dim)
+        flat = flatten(lambda z: jax.tree.leaves(_outputs(run.model, z)), run.model.posterior.latent_dim)
     steps = lower(flat)
     z = _tried(means)
     half, error = _precision(flat, steps, z)
@@ -74,28 +75,34 @@ class Decoded(NamedTuple):
 
 def decoded(run: Run, z: Float[np.ndarray, "rows latent"]) -> Decoded:
     """What `VaefitDecoder` computes, from the model itself: for decoders that no page can hold."""
-    found = iter(jax.device_get(_jitted(run.model, jnp.asarray(z, jnp.float32))))
-    mean = run.transform.inverse(next(found))
-    sd = run.transform.inverse_scale(next(found)) if has_sd(run.model) else None
-    return Decoded(mean, sd, next(found, None))
+    found = jax.device_get(_jitted(run.model, jnp.asarray(z, jnp.float32)))
+    sd = None if found.sd is None else run.transform.inverse_scale(found.sd)
+    return Decoded(run.transform.inverse(found.mean), sd, found.chances)
 
 
-@eqx.filter_jit
-def _jitted(model: VAE, z: Float[Array, "rows latent"]) -> list[Array]:
+class _Outputs(NamedTuple):
+    """Mean of p(x|z), and where there are any its sd and the chances of categories, in network units."""
+
+    mean: Float[Array, "*rows variables"]
+    sd: Float[Array, "*rows variables"] | None
+    chances: Float[Array, "*rows categories"] | None
+
+
+@quickly_compiled
+def _jitted(model: VAE, z: Float[Array, "rows latent"]) -> _Outputs:
     return _outputs(model, z)
 
 
-def _outputs(model: VAE, z: Float[Array, "*rows latent"]) -> list[Array]:
-    """Mean of p(x|z), and where there are any its sd and the chances of categories."""
-    output = model.decoder(z).output
-    found = [model.likelihood.location(output)]
+def _outputs(model: VAE, z: Float[Array, "*rows latent"]) -> _Outputs:
+    output, sd, chances = model.decoder(z).output, None, None
+    mean = model.likelihood.location(output)
     if has_sd(model):
         # Where it is nearly zero it may be below by rounding.
         variance = jnp.maximum(jnp.asarray(model.likelihood(output).variance), 0.0)
-        found.append(jnp.broadcast_to(jnp.sqrt(variance), found[0].shape))
-    if isinstance(model.likelihood, Columns) and (chances := model.likelihood.chances(output)):
-        found.append(jnp.concatenate(list(chances.values()), axis=-1))
-    return found
+        sd = jnp.broadcast_to(jnp.sqrt(variance), mean.shape)
+    if isinstance(model.likelihood, Columns) and (found := model.likelihood.chances(output)):
+        chances = jnp.concatenate(list(found.values()), axis=-1)
+    return _Outputs(mean, sd, chances)
 
 
 def has_sd(model: VAE) -> bool:
@@ -155,8 +162,8 @@ def _error(flat: Flat, z: Float[np.ndarray, "tried latent"]) -> float:
         number: _through_half(np.asarray(value)) if number in products and np.size(value) >= LARGE else value
         for number, value in flat.known.items()
     }
-    run = jax.jit(lambda known, z: jax.vmap(lambda one: flat.run(one, known))(z))
-    pairs = zip(run(flat.known, z), run(halved, z), strict=True)
+    run = jax.jit(lambda known, z: jax.vmap(lambda one: flat.run(one, known))(z), **runs_once())
+    pairs = zip(*(jax.device_get(run(known, z)) for known in (flat.known, halved)), strict=True)
     changes = [np.abs(a - b) / np.maximum(1.0, np.abs(a)) for a, b in pairs]
     return max(float(np.max(change)) for change in changes)
 

@@ -13,7 +13,8 @@ from vaefit.evaluation.coverage import LEVELS
 from vaefit.report.facts import Facts
 
 HIDDEN = 0.2  # share of the cells that are there
-MOST_ROWS, QUICK_ROWS, DRAWS = 300, 100, 200
+MOST_ROWS, QUICK_ROWS = 300, 96
+DRAWS, PROPOSALS, QUICK_PROPOSALS = 200, 2000, 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +46,15 @@ def hidden_cells(facts: Facts) -> HiddenCells:
     x = facts.run.inputs(changed(rows, values=np.where(hidden, np.nan, values), table=None))
     variables = facts.run.transform.variables
     places, right, claimed = [], [], []
-    progress = partial(facts.display.working, "hidden cells")
-    for block, drawn in completions(facts.run.model, x, draws=DRAWS, seed=facts.seed, progress=progress):
+    drawn_by_block = completions(
+        facts.run.model,
+        x,
+        draws=DRAWS,
+        proposals=QUICK_PROPOSALS if facts.quick else PROPOSALS,
+        seed=facts.seed,
+        progress=partial(facts.display.working, "hidden cells"),
+    )
+    for block, drawn in drawn_by_block:
         cells = facts.run.transform.inverse(drawn)
         for d, variable in enumerate(variables):
             own = hidden[block, d]

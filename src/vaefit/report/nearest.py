@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -68,4 +67,4 @@ def copies(facts: Facts) -> Copies:
 def _numbers(facts: Facts, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows numbers"]:
     """Rows where distances mean something: categories one by one, means where cells are missing."""
     variables = facts.run.transform.variables
-    return np.asarray(shown_numbers(jnp.asarray(x), variables)) if variables else np.asarray(x)
+    return shown_numbers(x, variables) if variables else np.asarray(x)

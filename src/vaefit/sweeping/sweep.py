@@ -94,7 +94,7 @@ def _run(sweep: Sweep, rows: object, display: Display) -> Sweep:
     with heeding_signals(stop.heed) if sweep.folder is not None else nullcontext():
         if todo:
             members, splits = prepare_all(rows, sweep.recipe, sweep.settings, todo, display)
-            sweep.tightest = all(m.trainer.objective.needs_each_sample for m in members)
+            sweep.tightest = all(m.trainer.parts.objective.needs_each_sample for m in members)
             alike = groups(members, sweep.together)
             display.notice(_of_groups(members, alike))
             for group in alike:

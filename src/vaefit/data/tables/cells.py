@@ -11,7 +11,7 @@ from ...errors import DataError, ShapeError
 from ..transforms import Transform, Visit
 from ..variable import Kind, Variable
 from .column import CODED, Column, Schema
-from .lines import Line, Scaling, common_values, is_increasing, line_of, through
+from .lines import Line, Lines, Scaling, common_values, is_increasing, line_of, through
 
 
 @dataclass(frozen=True)
@@ -92,15 +92,12 @@ class Cells(Transform):
         # NumPy's arrays or JAX's: the first come from evaluation, the second from the training loop.
         xp = x.__array_namespace__()
         u = xp.broadcast_to(u, x.shape)
-        seen = []
-        for i, column in enumerate(self.columns):
-            cell = x[..., i]
-            if _dequantised(column):
-                v, s = np.array(self.knots[i], np.float32).T
-                step = np.float32(column.step)
-                cell = through(through(cell, s, v, xp) + step * (u[..., i] - 0.5), v, s, xp)
-            seen.append(cell)
-        return xp.stack(seen, axis=-1).astype(x.dtype)
+        spread = np.array([_dequantised(column) for column in self.columns])
+        at = np.flatnonzero(spread)
+        steps = np.array([self.columns[i].step for i in at], np.float32)
+        forth, back = self._lines(at, np.float32)
+        seen = forth.through(back.through(x[..., at]) + steps * (u[..., at] - 0.5)).astype(x.dtype)
+        return xp.where(spread, seen[..., np.cumsum(spread) - 1], x)
 
     def row_log_jacobian(self, x: np.ndarray) -> np.ndarray:
         """log |dx/dv| of each row's continuous cells that are not missing, nats."""
@@ -120,14 +117,17 @@ class Cells(Transform):
         return found
 
     def _forward(self, values: np.ndarray) -> np.ndarray:
-        lines = [np.array(line).T for line in self.knots]
-        return np.stack([through(v, *line) for v, line in zip(values.T, lines, strict=True)], axis=-1)
+        return self._lines(np.arange(self.dim), np.float64)[0].through(values)
 
     def inverse(self, x: np.ndarray) -> np.ndarray:
         """Numbers and codes (..., D), float64, not rounded or clipped."""
         x = np.asarray(x, np.float64)
-        lines = [np.array(line).T[::-1] for line in self.knots]
-        return np.stack([through(x[..., i], *line) for i, line in enumerate(lines)], axis=-1)
+        return self._lines(np.arange(self.dim), np.float64)[1].through(x)
+
+    def _lines(self, at: np.ndarray, precision: Any) -> tuple[Lines, Lines]:
+        """The lines of these columns, to network scale and back."""
+        knots = [np.array(self.knots[i], precision).T for i in at]
+        return Lines.of([(v, x) for v, x in knots]), Lines.of([(x, v) for v, x in knots])
 
     def inverse_scale(self, sd: np.ndarray) -> np.ndarray:
         """By the mean slope of each column's line."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -76,14 +77,61 @@ def line_of(column: Column, v: np.ndarray, scaling: Scaling) -> Line:
     return (mean - sd, -1.0), (mean + sd, 1.0)
 
 
-def through(at: Any, given: np.ndarray, to: np.ndarray, xp: Any = np) -> Any:
+def through(at: Any, given: np.ndarray, to: np.ndarray) -> Any:
     """The broken line through (given, to), straight on beyond its ends."""
-    inside = xp.interp(at, given, to)
-    first, last = (to[1] - to[0]) / (given[1] - given[0]), (to[-1] - to[-2]) / (given[-1] - given[-2])
-    below = xp.where(at < given[0], first * (at - given[0]), 0.0)
-    above = xp.where(at > given[-1], last * (at - given[-1]), 0.0)
-    # NaN stays NaN: a missing cell.
-    return xp.where(xp.isnan(at), at, inside + below + above)
+    return Lines.of([(given, to)]).through(np.asarray(at)[..., None])[..., 0]
+
+
+class Lines(NamedTuple):
+    """Broken lines side by side, one for each column; those of fewer knots go on with the last one's place.
+
+    >>> at = np.arange(3.0)
+    >>> lines = Lines.of([(at[:2], 2 * at[:2]), (at, at**2)])
+    >>> lines.through(np.array([0.5, 1.5])).tolist(), lines.through(np.array([-1.0, 3.0])).tolist()
+    ([1.0, 2.5], [-2.0, 7.0])
+    """
+
+    given: np.ndarray  # (lines, knots)
+    to: np.ndarray
+    last: np.ndarray  # (lines,): the last knot of each
+
+    @classmethod
+    def of(cls, lines: Sequence[tuple[np.ndarray, np.ndarray]]) -> Lines:
+        """From the knots of each, given and to."""
+        last = np.array([len(given) - 1 for given, _ in lines])
+        knots = np.minimum(np.arange(last.max() + 1), last[:, None])
+        given, to = (
+            np.stack([line[end][at] for line, at in zip(lines, knots, strict=True)]) for end in (0, 1)
+        )
+        return cls(given, to, last)
+
+    def through(self, at: Any) -> Any:
+        """Columns of numbers (..., lines), each through its line and straight on beyond its ends."""
+        xp, lines = at.__array_namespace__(), np.arange(len(self.last))
+        given, to = self.given, self.to
+        top, before = given[:, -1], (lines, self.last - 1)
+        first = (to[:, 1] - to[:, 0]) / (given[:, 1] - given[:, 0])
+        beyond = (to[:, -1] - to[before]) / (top - given[before])
+        below = xp.where(at < given[:, 0], first * (at - given[:, 0]), 0.0)
+        above = xp.where(at > top, beyond * (at - top), 0.0)
+        # NaN stays NaN: a missing cell.
+        return xp.where(xp.isnan(at), at, self._inside(at, xp) + below + above)
+
+    def _inside(self, at: Any, xp: Any) -> Any:
+        if xp is np:
+            ends = zip(np.moveaxis(at, -1, 0), self.given, self.to, self.last + 1, strict=True)
+            return np.stack([np.interp(x, given[:n], to[:n]) for x, given, to, n in ends], axis=-1)
+        # The arithmetic of JAX's own, which is a loop for every line, in every step of training.
+        right = xp.clip(xp.sum(at[..., None] >= self.given, axis=-1), 1, self.last)
+        left = right - 1 + np.arange(len(self.last)) * self.given.shape[1]
+
+        def there(knots: np.ndarray) -> Any:
+            return xp.take(xp.asarray(knots.ravel()), left, mode="clip")
+
+        run, rise = (np.diff(knots, axis=1, append=np.inf) for knots in (self.given, self.to))
+        inside = there(self.to) + (at - there(self.given)) / there(run) * there(rise)
+        inside = xp.where(at < self.given[:, 0], self.to[:, 0], inside)
+        return xp.where(at > self.given[:, -1], self.to[:, -1], inside)
 
 
 def is_increasing(line: Line) -> bool:

@@ -10,6 +10,8 @@ import numpy as np
 from jax.extend import core
 from jaxtyping import Array, Float
 
+from vaefit.backend import runs_once
+
 # Where an equation of JAX keeps a program inside it.
 INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 
@@ -146,7 +148,7 @@ def _folded(
         return [values[number] for number in made]
 
     # At once: operations one by one would be compiled one by one.
-    found = jax.device_get(jax.jit(compute)(known)) if made else []
+    found = jax.device_get(jax.jit(compute, **runs_once())(known)) if made else []
     return {number: known[number] for number in read if number in known} | dict(zip(made, found, strict=True))
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from vaefit.backend import runs_once
 from vaefit.report.lowering.flat import Equation, Flat
 from vaefit.report.lowering.operations import MOVES, CannotLower
 
@@ -22,7 +23,7 @@ def moved(flat: Flat) -> dict[tuple[int, ...], list[np.ndarray]]:
     def places() -> list[list[Array]]:
         return [_places(equation, flat) for equation in moves]
 
-    found = jax.device_get(jax.jit(places)()) if moves else []
+    found = jax.device_get(jax.jit(places, **runs_once())()) if moves else []
     return {equation.outs: list(f) for equation, f in zip(moves, found, strict=True)}
 
 

@@ -1,5 +1,6 @@
 """What each latent does: one of them moves, the others stay at the prior's mean."""
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -83,7 +84,12 @@ def _folded(parts: list[str]) -> str:
 def _of_columns(facts: Facts, latents: list[int]) -> str:
     if facts.schema is None and facts.run.transform.dim > MOST_COLUMNS:
         return element("div", "".join(_curves(facts, k) for k in latents[:OPEN]), class_="plots")
-    cards = [_card(facts, k) for k in latents]
+    # All latents at once: one call, of one program.
+    found = decoded(facts.run, np.concatenate([_path(facts, k, THREE) for k in latents]))
+    cards = [
+        _card(facts, k, jax.tree.map(lambda part, i=i: part[i : i + len(THREE)], found))
+        for i, k in zip(range(0, len(found.mean), len(THREE)), latents, strict=True)
+    ]
     shown = element("div", "".join(cards[:OPEN]), class_="cards")
     more = element("div", "".join(cards[OPEN:]), class_="cards")
     return shown + (details(f"{len(cards) - OPEN} more latents", more) if len(cards) > OPEN else "")
@@ -107,8 +113,7 @@ def _curves(facts: Facts, latent: int) -> str:
     )
 
 
-def _card(facts: Facts, latent: int) -> str:
-    found = decoded(facts.run, _path(facts, latent, THREE))
+def _card(facts: Facts, latent: int, found: Decoded) -> str:
     changes = sorted(_changes(facts, found), key=lambda change: -change[0])[:COLUMNS]
     heads = "".join(element("th", name, scope="col") for name in ("column", "−2", "0", "2"))
     lines = "".join(
