@@ -136,7 +136,6 @@ def logistic_256(**options: object) -> dist.Distribution:
     return Logistic256(dim=45, **options)(jnp.asarray(LOGISTIC.ravel()))
 
 
-@pytest.mark.usefixtures("double")
 def test_student_t_draws_are_scipys_from_heavy_tails_to_gaussian_ones() -> None:
     df = np.array([2.05, 3.0, 30.0, 1e5])
     part = StudentT(dim=4, raw_df=unconstrained(jnp.asarray(df - 2.0, jnp.float32)))
@@ -147,6 +146,7 @@ def test_student_t_draws_are_scipys_from_heavy_tails_to_gaussian_ones() -> None:
         assert scipy.stats.kstest(column, scipy.stats.t(one, 1.5, scale).cdf).pvalue > 1e-3, one
 
 
+@pytest.mark.usefixtures("double")
 def test_logistic_256_masses_are_scipys_and_sum_to_one() -> None:
     location = 1 / 512 + 255 / 256 * scipy.special.expit(LOGISTIC[0])
     scale = np.exp(-4.5 + np.log1p(np.exp(LOGISTIC[1] + 4.5)))

@@ -32,7 +32,7 @@ def test_documented_commands_and_flags_exist(page: Path):
     typed = re.findall(r"(?:^ {2,}(?:\S.* )?|`)vaefit ([a-z]+)([^`#\n]*)", text, re.MULTILINE)
     assert page.name not in ("README.md", "tables.md") or len(typed) > 5
     for command, rest in typed:
-        found = set(re.findall(r"(?<=\s)(--[a-z][a-z-]*|-[a-z])\b", rest))
+        found = set(re.findall(r"(?<=\s)(--[a-z][a-z0-9-]*|-[a-z])\b", rest))
         assert found <= flags().get(command, set()), f"vaefit {command}{rest}"
     everywhere = set.union(*flags().values()) | FOREIGN
-    assert set(re.findall(r"`(--[a-z][a-z-]*)", text)) <= everywhere
+    assert set(re.findall(r"`(--[a-z][a-z0-9-]*)", text)) <= everywhere
