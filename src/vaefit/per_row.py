@@ -23,7 +23,6 @@ from vaefit.evaluation import (
 )
 from vaefit.evaluation.bits import is_mass_on_grey
 from vaefit.evaluation.blocks import Progress
-from vaefit.evaluation.importance import rows_at_once
 from vaefit.row_blocks import Blocks, InMemory
 from vaefit.run import Run
 
@@ -157,9 +156,8 @@ def _asking(run: Run, samples: int, seed: int, float32: bool | None) -> Ask:
 
 def _by_draws(run: Run, samples: int, seed: int, float32: bool | None) -> Ask:
     def ask(seen: Seen, progress: Progress) -> dict[str, np.ndarray]:
-        block = rows_at_once(samples, len(seen.x))
         found = importance_sample(
-            run.model, seen.x, draws=samples, seed=seed, float32=float32, block=block, progress=progress
+            run.model, seen.x, draws=samples, seed=seed, float32=float32, progress=progress
         )
         return {
             "log_likelihood": found.log_likelihood + seen.log_jacobian,

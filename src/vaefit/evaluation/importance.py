@@ -16,13 +16,14 @@ from vaefit.evaluation.latents import true_kl
 from vaefit.evaluation.rounded import CHECKED, Picked, rounded
 from vaefit.model import VAE
 
-# Few, as draws fill the matrices: little is padded.
-ROWS = 32
-# Of many rows with few draws each, more, as a chunk of draws is made whole whatever their number.
-MANY_ROWS, FEW_DRAWS = 1024, 32
+# Of few rows few, as draws fill the matrices: little is padded. Of many more, as the noise of a draw is made
+# once for all of them; with few draws each more still, as a chunk of draws is made whole.
+ROWS, SOME_ROWS, MANY_ROWS = 32, 256, 1024
+FEW_DRAWS = 32
 GROUPS = 4
-# Numbers in flight while a chunk of draws is decoded: small enough for a processor's cache.
-BUDGET = 2**21
+# Numbers in flight while a chunk of draws is decoded: small enough for a processor's cache. Products that are
+# over sooner leave more to what is made once a chunk.
+BUDGET, ROUNDED_BUDGET = 2**21, 3 * 2**21
 MOST_DRAWS = 256
 CHUNKS_A_CALL, ROUNDED_CHUNKS_A_CALL = 16, 96
 
@@ -68,7 +69,7 @@ def importance_sample(
     draws: int,
     seed: int = 0,
     float32: bool | None = None,
-    block: int = ROWS,
+    block: int | None = None,
     progress: Progress = unseen,
 ) -> Likelihoods:
     r"""log p(x) of rows in network units from `draws` draws of q(z|x) each.
@@ -76,9 +77,10 @@ def importance_sample(
     $\log p(x) \approx \log \frac1K \sum_k p(x|z_k) p(z_k) / q(z_k|x)$, $z_k \sim q(z|x)$.
 
     The noise of a draw is the same for all rows, so a row's numbers depend on no other row (and the error of
-    the mean over rows is not smaller than a row's). Memory is bounded whatever the draws. The rate is that of
-    the q that is sampled, in closed form where there is one, also where a posterior states another (the 2016
-    program's): its densities are those of its draws.
+    the mean over rows is not smaller than a row's). Rows are taken `block` at a time (unset: by their number
+    and that of the draws), which changes their numbers by rounding alone. Memory is bounded whatever the
+    draws. The rate is that of the q that is sampled, in closed form where there is one, also where a
+    posterior states another (the 2016 program's): its densities are those of its draws.
 
     Unset, `float32` leaves the decoder's products to a processor's units for bfloat16 where there are some
     and rounding does no harm (`rounded`); some of the draws, decoded in float32 too, correct the sums, so
@@ -101,7 +103,9 @@ def importance_sample(
         raise SettingsError(f"expected a likelihood to sample, found none: {why}; use the ELBO")
     key = jax.random.fold_in(jax.random.key(seed), 6)
     rough = rounded(model, draws, float32)
-    chunk, together = _chunk(block * units(model), rough)
+    of_one = units(model)
+    block = block or _rows_at_once(of_one, draws, len(x))
+    chunk, together = _chunk(block * of_one, rough)
     chunks = -(-draws // chunk)
     calls = range(0, chunks, together)
     total, found = -(-len(x) // block) * len(calls), []
@@ -119,13 +123,11 @@ def importance_sample(
     return Likelihoods(draws, *np.concatenate(found).T)
 
 
-def rows_at_once(draws: int, n: int) -> int:
-    """How many of `n` rows are best sampled together; their numbers are the same to rounding.
-
-    >>> rows_at_once(5000, 10**6), rows_at_once(8, 10**6), rows_at_once(8, 100)
-    (32, 1024, 32)
-    """
-    return MANY_ROWS if draws <= FEW_DRAWS and n >= 8 * MANY_ROWS else ROWS
+def _rows_at_once(units: int, draws: int, n: int) -> int:
+    """How many of `n` rows are sampled together, where one draw takes so many numbers."""
+    most = min(MANY_ROWS if draws <= FEW_DRAWS else SOME_ROWS, BUDGET // units, n // 8)
+    # Powers of two, so that one program serves many numbers of rows.
+    return max(ROWS, 2 ** (most.bit_length() - 1) if most else 0)
 
 
 class _Sums(NamedTuple):
@@ -152,8 +154,8 @@ def _chunk(units: int, rough: VAE | None) -> tuple[int, int]:
     """How many draws are decoded at once, where one takes so many numbers, and how many times in one call."""
     if rough is None:
         return max(1, min(MOST_DRAWS, BUDGET // units)), CHUNKS_A_CALL
-    # Products that are over sooner leave more to what is read from the cache; whole groups are picked from.
-    return max(1, min(MOST_DRAWS, BUDGET // 2 // units) // GROUPS) * GROUPS, ROUNDED_CHUNKS_A_CALL
+    # Whole groups are picked from.
+    return max(1, min(MOST_DRAWS, ROUNDED_BUDGET // units) // GROUPS) * GROUPS, ROUNDED_CHUNKS_A_CALL
 
 
 def units(model: VAE) -> int:
