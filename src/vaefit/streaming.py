@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from vaefit import devices, processes
 from vaefit.backend import out_of_memory
-from vaefit.data.streams import Window, window_rows, windows
+from vaefit.data.streams import Window, neighbours, window_rows, windows
 from vaefit.data.streams.survey import Whole
 
 Forward = Callable[[np.ndarray], Float[np.ndarray, "rows variables"]]
@@ -112,12 +112,13 @@ class Streamed:
         found = self._begun(epoch, first // steps)
         try:
             while (part := self._next(found, steps)) is not None:
+                if part.stop >= self.n / self.batch_size:
+                    # While the last window is trained on, and the epoch validated.
+                    self._ahead = epoch + 1, self._reading(epoch + 1, 0)
+                    self._ahead[1].start_prefetch()
                 yield part
         finally:
             found.close()
-        # While the epoch before it is validated.
-        self._ahead = epoch + 1, self._reading(epoch + 1, 0)
-        self._ahead[1].start_prefetch()
 
     @property
     def _capacity(self) -> int:
@@ -180,13 +181,12 @@ class Streamed:
     def read(self, window: Window) -> "Read":
         """This process's of a window's rows, as the network takes them; as many as all windows have."""
         mine = devices.mine(self.mesh, self._capacity)
-        x, at = np.zeros((len(mine), self.whole.stream.dim), np.float32), 0
-        for start, stop in window.stretches.tolist():
-            first, last = max(at, mine.start), min(at + stop - start, mine.stop)
-            if first < last:
-                values = self.whole.stream.values(start + first - at, start + last - at)
-                self._put(values, x[first - mine.start :])
-            at += stop - start
+        x = np.zeros((len(mine), self.whole.stream.dim), np.float32)
+        for together in neighbours(window.stretches, mine, self.whole.stream.page):
+            begin = together[0][0]
+            values = self.whole.stream.values(begin, together[-1][1])
+            for start, stop, at in together:
+                self._put(values[start - begin : stop - begin], x[at:])
         order = np.pad(window.order(), (0, self.size - window.n), constant_values=-1)
         return Read(window, x, order.astype(np.int32))
 

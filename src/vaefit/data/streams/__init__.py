@@ -1,6 +1,6 @@
 """Rows that do not fit in memory: read block by block, in shuffled order, sampled for choices."""
 
-from .order import Window, window_rows, windows
+from .order import Window, neighbours, window_rows, windows
 from .stream import Stream, stacked
 from .survey import Moments, Whole
 from .taking import exceeds_memory, take
@@ -13,6 +13,7 @@ __all__ = [
     "Whole",
     "Window",
     "exceeds_memory",
+    "neighbours",
     "stacked",
     "take",
     "window_rows",
