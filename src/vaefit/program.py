@@ -110,7 +110,8 @@ class Program:
         size, (x, weights) = self.batch_size, data
 
         def body(i: Array, state: State) -> State:
-            indices = jax.lax.dynamic_slice_in_dim(order, i * size, size)
+            # Found once: XLA would cut them out of the order again for every number of every row.
+            indices = jax.lax.optimization_barrier(jax.lax.dynamic_slice_in_dim(order, i * size, size))
             batch, rows = x[jnp.maximum(indices, 0)], (indices >= 0).astype(x.dtype)
             if weights is None:
                 return self.step(state, batch, rows, rate_scale, step_key)
