@@ -24,7 +24,7 @@ UNITS, LATENT, BATCH = 512, 40, 100
 ENCODER, DECODER = [(784, UNITS), (UNITS, 2 * LATENT)], [(LATENT, UNITS), (UNITS, 784)]
 # Of 50000; the rate is the same.
 ROWS, ROUNDS = 10_000, 9
-# Of ours as many as `vaefit evaluate` takes together of a test set; the peer takes them one by one.
+# Of ours enough to be taken together, as those of a test set are; the peer takes them one by one.
 DRAWS, THEIR_ROWS, OUR_ROWS = 1000, 5, 2048
 # What `get_nll` decodes at once: its default, and all draws.
 BATCHES = 100, DRAWS

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from vaefit import backend, by_ppca, data, initialise, recipes, run
 from vaefit.assemble import begin_compiling, build_trainer, builder
-from vaefit.data import Dataset, Transform, Variable
+from vaefit.data import Dataset, Transform
 from vaefit.display import Display
 from vaefit.errors import SettingsError
 from vaefit.evaluation import visited
@@ -130,8 +130,8 @@ def _start(
     variables = transform.variables
     settings, notices = by_ppca.settle(
         settings,
-        _as_numbers(seen, variables),
-        None if held_out is None else _as_numbers(held_out, variables),
+        shown_numbers(seen, variables),
+        None if held_out is None else shown_numbers(held_out, variables),
         transform.shape,
     )
     if ahead:
@@ -143,13 +143,6 @@ def _start(
     seen = by_ppca.with_mirrored(seen, transform.shape) if settings.mirror else seen
     linear = initialise.at_linear_model(model, by_ppca.thinned(seen)) if settings.start == "ppca" else None
     return linear or initialise.at_data_moments(model, seen), settings, notices
-
-
-def _as_numbers(
-    x: Float[np.ndarray, "rows variables"], variables: tuple[Variable, ...]
-) -> Float[np.ndarray, "rows numbers"]:
-    """Rows as a linear model may take them: typed cells as encoders are shown them, means where missing."""
-    return shown_numbers(x, variables) if variables else x
 
 
 def forward(transform: Transform, rows: Dataset) -> Float[np.ndarray, "rows variables"]:

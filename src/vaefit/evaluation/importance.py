@@ -124,7 +124,13 @@ def importance_sample(
 
 
 def _rows_at_once(units: int, draws: int, n: int) -> int:
-    """How many of `n` rows are sampled together, where one draw takes so many numbers."""
+    """How many of `n` rows are sampled together, where one draw takes so many numbers.
+
+    >>> _rows_at_once(1296, 5000, 10**6), _rows_at_once(1296, 8, 10**6), _rows_at_once(1296, 8, 100)
+    (256, 1024, 32)
+    >>> _rows_at_once(10**6, 5000, 10**6)
+    32
+    """
     most = min(MANY_ROWS if draws <= FEW_DRAWS else SOME_ROWS, BUDGET // units, n // 8)
     # Powers of two, so that one program serves many numbers of rows.
     return max(ROWS, 2 ** (most.bit_length() - 1) if most else 0)

@@ -9,8 +9,8 @@ from jaxtyping import Array, Float
 Activation = Callable[[Float[Array, "*batch"]], Float[Array, "*batch"]]
 
 
-# The derivatives of these two are found from their values, which the next layer has read: what went in would
-# be computed again, and that is a sum of several images in a convolution's transpose.
+# The derivatives of these two are found from their values, which are there for the next layer: what went in
+# would be kept, or computed again, for them alone.
 @jax.custom_jvp
 def relu(x: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     r"""$\max(x, 0)$; its derivative at 0 is 0.

@@ -59,7 +59,12 @@ def shown(
 def shown_numbers(
     x: Float[np.ndarray, "rows variables"], variables: tuple[Variable, ...]
 ) -> Float[np.ndarray, "rows numbers"]:
-    """What is shown of cells, without which are there; a number's mean over the rows where it is missing."""
+    """What is shown of cells, without which are there; a number's mean over the rows where it is missing.
+
+    Rows of no typed columns are as they are.
+    """
+    if not variables:
+        return x
     seen = ~np.isnan(x)
     there = np.repeat(seen, [_size(variable) for variable in variables], axis=-1)
     numbers = _numbers(x, seen, variables)

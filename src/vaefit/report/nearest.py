@@ -66,5 +66,4 @@ def copies(facts: Facts) -> Copies:
 
 def _numbers(facts: Facts, x: Float[np.ndarray, "rows variables"]) -> Float[np.ndarray, "rows numbers"]:
     """Rows where distances mean something: categories one by one, means where cells are missing."""
-    variables = facts.run.transform.variables
-    return shown_numbers(x, variables) if variables else np.asarray(x)
+    return shown_numbers(x, facts.run.transform.variables)
