@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from queue import Queue
 
 import jax
 import numpy as np
@@ -89,6 +90,45 @@ def test_a_fit_in_file_order_is_that_in_memory(path: Path, tmp_path: Path):
     weights = [(out / "model.safetensors").read_bytes() for out in outs]
     assert weights[0] == weights[1]
     assert runs[0].source == runs[1].source
+
+
+def test_the_next_window_is_brought_while_one_is_trained_on_and_the_next_epoch_s_first_while_the_last(
+    path: Path, monkeypatch
+):
+    stream, begun = trainers(path)[1].stream, Queue()
+    assert stream is not None
+    monkeypatch.setattr(
+        stream, "read", lambda window: begun.put(window.seed) or Streamed.read(stream, window)
+    )
+    parts = stream.parts(0, 0)
+    for window in [*stream.windows(0)][:-1]:
+        next(parts)
+        assert begun.get(timeout=10) == window.seed
+    last, first = [*stream.windows(0)][-1], next(stream.windows(1))
+    assert begun.get(timeout=10) == last.seed
+    next(parts)
+    assert begun.get(timeout=10) == first.seed, "while the last window is trained on"
+    assert next(parts, None) is None
+    next(stream.parts(1, 0))
+    assert begun.get(timeout=10) == [*stream.windows(1)][1].seed, "the first was not read again"
+    stream.close()
+
+
+def test_rows_a_little_apart_are_read_at_once_and_land_where_one_by_one_they_do(path: Path, monkeypatch):
+    taken = take(open_stream(path), 0.1, "block", 0)
+    transform, whole = choose_transform(taken.sample), taken.sample.whole
+    assert whole is not None and len(whole.stretches) > 1
+    stream, calls = Streamed(whole, transform.forward, 30, shuffle=True, seed=0), []
+    values = whole.stream.values
+    monkeypatch.setattr(whole.stream, "values", lambda *ends: calls.append(ends) or values(*ends))
+    windows = [*stream.windows(0)]
+    apart, calls_apart = [stream.read(window).x for window in windows], len(calls)
+    monkeypatch.setattr(whole.stream, "gap", 100)
+    for x, window in zip(apart, windows, strict=True):
+        together = stream.read(window).x
+        wanted = transform.forward(np.load(path)[window.numbers()])
+        assert (together == x).all() and (x[: window.n] == wanted).all()
+    assert len(calls) - calls_apart < calls_apart
 
 
 class Stopper(Silent):

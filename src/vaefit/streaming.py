@@ -1,8 +1,10 @@
 """Where the rows of an epoch come from: all of them on the device, or a window of them at a time."""
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
@@ -68,7 +70,7 @@ class Resident:
 
 @dataclass
 class Streamed:
-    """A window of rows on the device at a time, the next one read meanwhile.
+    """A window of rows on the device at a time, the next one read and brought there meanwhile.
 
     Rows are drawn in a shuffled order of pages, mixed within a window of many pages: a function of seed and
     epoch alone. `waited` is how many seconds the device has waited for rows.
@@ -81,7 +83,7 @@ class Streamed:
     seed: int
     mesh: Mesh | None = field(default_factory=devices.mesh)
     waited: float = field(default=0.0, init=False)
-    _ahead: tuple[int, Any] | None = field(default=None, init=False)
+    _reading: "Reading | None" = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.batch_size = min(self.batch_size, self.whole.n)
@@ -90,7 +92,7 @@ class Streamed:
 
     def halve(self) -> bool:
         """Take half as many rows to the device at a time from now on; whether that was possible."""
-        batches = self.size // self.batch_size
+        batches = self._steps
         self.close()
         self.size = self.batch_size * max(1, batches // 2)
         self.page = min(self.page, max(1, self.size // FEWEST_PAGES))
@@ -98,7 +100,7 @@ class Streamed:
 
     @property
     def nbytes(self) -> int:
-        """Memory for windows: one in use, one read ahead, one being read."""
+        """Memory for windows: one in use, one read ahead, and that one on its way to the device."""
         return 3 * 4 * self.size * self.whole.stream.dim
 
     @property
@@ -108,17 +110,8 @@ class Streamed:
 
     def parts(self, epoch: int, first: int) -> Generator[Part, None, None]:
         """Windows of the epoch, from that with step `first` on."""
-        steps = self.size // self.batch_size
-        found = self._begun(epoch, first // steps)
-        try:
-            while (part := self._next(found, steps)) is not None:
-                if part.stop >= self.n / self.batch_size:
-                    # While the last window is trained on, and the epoch validated.
-                    self._ahead = epoch + 1, self._reading(epoch + 1, 0)
-                    self._ahead[1].start_prefetch()
-                yield part
-        finally:
-            found.close()
+        for number in range(first // self._steps, self._windows):
+            yield self._next(epoch * self._windows + number)
 
     @property
     def _capacity(self) -> int:
@@ -126,45 +119,58 @@ class Streamed:
         parts = 1 if self.mesh is None else self.mesh.size
         return -(-self.size // parts) * parts
 
+    @property
+    def _steps(self) -> int:
+        """Steps of a window."""
+        return self.size // self.batch_size
+
+    @property
+    def _windows(self) -> int:
+        """Windows of an epoch."""
+        return -(-self.n // self.size)
+
     def close(self) -> None:
         """Read no further."""
-        if self._ahead is not None:
-            self._ahead[1].close()
-        self._ahead = None
+        if self._reading is not None:
+            self._reading.found.close()
+        self._reading = None
 
     def windows(self, epoch: int, first: int = 0) -> Iterator[Window]:
         """Which rows come when in an epoch."""
         how = {"shuffle": self.shuffle, "seed": self.seed, "epoch": epoch}
         return windows(self.whole.stretches, self.page, self.size, first=first, **how)
 
-    def _begun(self, epoch: int, first: int) -> Any:
-        """The reading of an epoch from a window on, which may be under way."""
-        if self._ahead is not None and (epoch, first) == (self._ahead[0], 0):
-            found, self._ahead = self._ahead[1], None
-            return found
-        self.close()
-        return self._reading(epoch, first)
+    def _from(self, place: int) -> "Reading":
+        """The reading of windows from a place on, epoch after epoch, which may be under way."""
+        if self._reading is None or self._reading.place != place:
+            # Takes half a second to import.
+            from grain import MapDataset, ReadOptions
 
-    def _reading(self, epoch: int, first: int) -> Any:
-        # Takes half a second to import.
-        from grain import MapDataset, ReadOptions
+            self.close()
+            windows = lru_cache(maxsize=1)(lambda epoch: list(self.windows(epoch)))
 
-        # By their numbers: grain writes down what it is given, and windows and this are long.
-        found = list(self.windows(epoch, first))
-        wanted = MapDataset.range(len(found)).map(lambda number: self.read(found[number]))
-        return iter(wanted.to_iter_dataset(ReadOptions(num_threads=1, prefetch_buffer_size=1)))
+            def read(place: int) -> Part:
+                epoch, number = divmod(place, self._windows)
+                return self._placed(self.read(windows(epoch)[number]))
 
-    def _next(self, found: Iterator["Read"], steps: int) -> Part | None:
-        """The next window, on the device.
+            # By their places: grain writes down what it is given, and windows and this are long.
+            wanted = MapDataset.range(place, sys.maxsize).map(read)
+            ahead = ReadOptions(num_threads=1, prefetch_buffer_size=1)
+            self._reading = Reading(place, iter(wanted.to_iter_dataset(ahead)))
+        return self._reading
+
+    def _next(self, place: int) -> Part:
+        """The window at a place, on the device.
 
         Raises:
             TooLittleMemory: in this process or another; all of them raise it.
         """
         began, problem, part = time.perf_counter(), None, None
         try:
-            read = next(found, None)
+            reading = self._from(place)
+            part = next(reading.found)
+            self._reading = reading._replace(place=place + 1)
             self.waited += time.perf_counter() - began
-            part = None if read is None else self._placed(read, steps)
         except (MemoryError, RuntimeError) as raised:
             problem = out_of_memory(raised)
             if problem is None:
@@ -172,10 +178,11 @@ class Streamed:
         # Windows are as large in every process, so that all train in step.
         if processes.greatest(int(problem is not None)):
             raise TooLittleMemory(problem or "in another process")
+        assert part is not None
         return part
 
-    def _placed(self, read: "Read", steps: int) -> Part:
-        start = read.window.number * steps
+    def _placed(self, read: "Read") -> Part:
+        start = read.window.number * self._steps
         stop = start + -(-read.window.n // self.batch_size)
         x = devices.divided_here(self.mesh, read.x, self._capacity)
         return Part(start, stop, (x, None), jnp.asarray(read.order), read.window.numbers)
@@ -184,9 +191,10 @@ class Streamed:
         """This process's of a window's rows, as the network takes them; as many as all windows have."""
         mine = devices.mine(self.mesh, self._capacity)
         x = np.zeros((len(mine), self.whole.stream.dim), np.float32)
-        for together in neighbours(window.stretches, mine, self.whole.stream.page):
+        stream = self.whole.stream
+        for together in neighbours(window.stretches, mine, stream.page, stream.gap):
             begin = together[0][0]
-            values = self.whole.stream.values(begin, together[-1][1])
+            values = stream.values(begin, together[-1][1])
             for start, stop, at in together:
                 self._put(values[start - begin : stop - begin], x[at:])
         order = np.pad(window.order(), (0, self.size - window.n), constant_values=-1)
@@ -196,6 +204,13 @@ class Streamed:
         for piece in range(0, len(values), PIECE):
             some = values[piece : piece + PIECE]
             x[piece : piece + len(some)] = self.forward(some)
+
+
+class Reading(NamedTuple):
+    """Windows that are read one ahead, and the place of the next one: epochs follow one another."""
+
+    place: int
+    found: Any
 
 
 class Read(NamedTuple):

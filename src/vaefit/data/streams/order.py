@@ -73,13 +73,18 @@ def windows(
         yield Window(number, inside, count, (seed, 3, epoch, number) if shuffle else None)
 
 
-def neighbours(stretches: np.ndarray, within: range, most: int) -> Iterator[list[tuple[int, int, int]]]:
+def neighbours(
+    stretches: np.ndarray, within: range, most: int, gap: int = 0
+) -> Iterator[list[tuple[int, int, int]]]:
     """What of the stretches is at the places `within`, as (start, stop, place from its first on).
 
-    Those that lie side by side in the data come together, up to `most` rows: they are best read at once.
+    Those that lie side by side in the data, or at most `gap` rows apart, come together, from the first to the
+    last up to `most` rows: they are best read at once.
 
     >>> list(neighbours(np.array([[4, 6], [0, 2], [2, 4]]), range(1, 6), 4))
     [[(0, 2, 1), (2, 4, 3)], [(5, 6, 0)]]
+    >>> list(neighbours(np.array([[4, 6], [0, 2], [2, 4]]), range(1, 6), 6, gap=1))
+    [[(0, 2, 1), (2, 4, 3), (5, 6, 0)]]
     """
     ends = np.cumsum(stretches[:, 1] - stretches[:, 0])
     shift = stretches[:, 1] - ends
@@ -88,7 +93,7 @@ def neighbours(stretches: np.ndarray, within: range, most: int) -> Iterator[list
     inside = np.stack([first + shift, last + shift, first - within.start], axis=1)[first < last]
     together: list[tuple[int, int, int]] = []
     for start, stop, at in inside[np.argsort(inside[:, 0])].tolist():
-        if together and (together[-1][1] != start or stop - together[0][0] > most):
+        if together and (start - together[-1][1] > gap or stop - together[0][0] > most):
             yield together
             together = []
         together.append((start, stop, at))

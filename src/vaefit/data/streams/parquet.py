@@ -22,8 +22,8 @@ from .stream import Stream
 if TYPE_CHECKING:
     import polars as pl
 
-# A slice of a file costs polars some milliseconds, however short.
-PAGE_ROWS = 1 << 16
+# A slice of a file costs polars some milliseconds, however short: as much as some thousand rows.
+PAGE_ROWS, GAP_ROWS = 1 << 16, 1 << 12
 # Cells that are looked at as text, to find the columns' types.
 TYPED_CELLS = 1 << 20
 
@@ -45,7 +45,7 @@ class ParquetStream(Stream):
         counts = [self._count(file) for file in self._files]
         self._starts = np.cumsum([0, *counts])
         self.n = min(int(self._starts[-1]), options.limit or int(self._starts[-1]))
-        self.page = PAGE_ROWS
+        self.page, self.gap = PAGE_ROWS, GAP_ROWS
         first = self.frame(0, 1)
         self._names = unique_names(first.columns, str(path))
         if not self.n or not self._names:

@@ -20,13 +20,15 @@ BLOCK_CELLS = 1 << 20  # numbers of a block that is looked at and let go of
 class Stream(ABC):
     """Rows of a file or folder, of which any stretch can be read by itself.
 
-    `n` is the number of rows, `shape` that of one; `page` is how many rows are best read together.
+    `n` is the number of rows, `shape` that of one; `page` is how many rows are best read together, and rows
+    that are at most `gap` apart are best read with those between.
     """
 
     path: Path
     n: int
     shape: tuple[int, ...]
     page: int
+    gap: int = 0
 
     @property
     def dim(self) -> int:
