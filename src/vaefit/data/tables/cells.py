@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -117,12 +118,16 @@ class Cells(Transform):
         return found
 
     def _forward(self, values: np.ndarray) -> np.ndarray:
-        return self._lines(np.arange(self.dim), np.float64)[0].through(values)
+        return self._exact[0].through(values)
 
     def inverse(self, x: np.ndarray) -> np.ndarray:
         """Numbers and codes (..., D), float64, not rounded or clipped."""
         x = np.asarray(x, np.float64)
-        return self._lines(np.arange(self.dim), np.float64)[1].through(x)
+        return self._exact[1].through(x)
+
+    @cached_property
+    def _exact(self) -> tuple[Lines, Lines]:
+        return self._lines(np.arange(self.dim), np.float64)
 
     def _lines(self, at: np.ndarray, precision: Any) -> tuple[Lines, Lines]:
         """The lines of these columns, to network scale and back."""

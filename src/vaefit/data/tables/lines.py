@@ -120,16 +120,17 @@ class Lines(NamedTuple):
         return xp.where(xp.isnan(at), at, self._inside(at, xp) + below + above)
 
     def _column_by_column(self, at: np.ndarray) -> np.ndarray:
-        """In the processor's caches; a straight line, as most are, in one go."""
+        """In the processor's caches, and in double precision; a straight line, as most are, in one go."""
         found = np.empty(at.shape)
         for i, last in enumerate(self.last.tolist()):
-            x, given, to = at[..., i], self.given[i, : last + 1], self.to[i, : last + 1]
-            slopes = np.diff(to) / np.diff(given)
+            x = at[..., i].astype(np.float64)
+            given, to = (knots[i, : last + 1].astype(np.float64) for knots in (self.given, self.to))
+            first, beyond = ((to[j + 1] - to[j]) / (given[j + 1] - given[j]) for j in (0, last - 1))
             if last == 1:
-                found[..., i] = to[0] + slopes[0] * (x - given[0])
+                found[..., i] = to[0] + first * (x - given[0])
                 continue
-            below = slopes[0] * np.minimum(x - given[0], 0.0)
-            above = slopes[-1] * np.maximum(x - given[-1], 0.0)
+            below = first * np.minimum(x - given[0], 0.0)
+            above = beyond * np.maximum(x - given[-1], 0.0)
             found[..., i] = np.interp(x, given, to) + below + above
         return found
 
