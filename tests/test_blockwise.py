@@ -71,8 +71,8 @@ def test_numbers_of_blocks_are_those_of_all_rows_at_once(numbers, monkeypatch, s
     # What takes rows together is of a sample.
     for name in ("SAMPLE_CELLS", "FEWEST_ROWS"):
         monkeypatch.setattr(f"vaefit.data.streams.survey.{name}", 100)
-    blocks = row_blocks.blocks_of(run, rows, Silent())
-    assert blocks is not None and len(list(blocks.read())) == 4
+    blocks = row_blocks.rows_of(run, rows, Silent())
+    assert isinstance(blocks, row_blocks.Blocks) and len(list(blocks.read())) == 4
     found = evaluate(run, rows, samples=20, train=there).to_dict()
     assert (found["n"], found["latents"]["rows"], found["sample_quality"]["pca"]["rows"]) == (700, 100, 100)
     for key in (*PER_ROW, "coverage"):
@@ -96,8 +96,8 @@ def test_evaluate_looks_at_all_rows_beyond_memory_or_at_as_many_as_it_is_told(nu
 
 def test_some_rows_of_the_runs_own_data_are_known_as_its_own(numbers, small_blocks):
     run = load(numbers[0])
-    blocks = row_blocks.blocks_of(run, numbers[1], Silent())
-    assert blocks is not None
+    blocks = row_blocks.rows_of(run, numbers[1], Silent())
+    assert isinstance(blocks, row_blocks.Blocks)
     # Else the doctor would take training rows for held-out ones.
     found = held_against(run, row_blocks.sampled(blocks, most=100), Silent())
     assert found.own and found.train is not None and found.held_out is not None

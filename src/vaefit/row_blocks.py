@@ -117,8 +117,7 @@ def rows_of(run: Run, rows: object, display: Display) -> InMemory | Blocks:
     """
     if isinstance(rows, str | Path):
         size, schema = run.image_size if run.settings.size else None, data.schema_of(run.transform)
-        how = {"size": size, "grayscale": run.grayscale, "schema": schema}
-        rows = blocks_of(run, rows, display, **how) or rows
+        return held(run, rows, display, size=size, grayscale=run.grayscale, schema=schema)
     if isinstance(rows, Blocks):
         return replace(rows, run=run)
     return InMemory(run, run.dataset(rows.dataset if isinstance(rows, InMemory) else rows))
@@ -140,15 +139,6 @@ def held(run: Run, path: str | Path, display: Display, **how: Any) -> InMemory |
     for message in dataset.notices:
         display.notice(message)
     return InMemory(run, run.dataset(dataset))
-
-
-def blocks_of(run: Run, path: str | Path, display: Display, **how: Any) -> Blocks | None:
-    """The rows of a path where they are not to be in memory all at once; `how` is that of `data.read`.
-
-    Raises:
-        DataError: they cannot be read.
-    """
-    return _blocks_of(run, data.open_stream(path, **how), display)
 
 
 def _blocks_of(run: Run, stream: Stream | None, display: Display) -> Blocks | None:
