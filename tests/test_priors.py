@@ -24,9 +24,9 @@ def unknown(x: Any) -> Any:
     raise AssertionError("no encoder is asked for")
 
 
-def disturbed(name: str, latent_dim: int) -> Prior:
+def disturbed(name: str, latent_dim: int, **options: int) -> Prior:
     """A prior whose weights, where it has some, are not those it starts with."""
-    prior = catalogue.find("prior", name).load()(latent_dim=latent_dim)
+    prior = catalogue.find("prior", name).load()(latent_dim=latent_dim, **options)
     leaves, tree = jax.tree.flatten(prior)
     rng = np.random.default_rng(0)
     return jax.tree.unflatten(
@@ -60,10 +60,11 @@ def test_every_learned_prior_starts_at_the_standard_normal(name: str) -> None:
     np.testing.assert_allclose(p.log_prob(jnp.asarray(z, jnp.float32)), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("hidden", [1, 3])
 @pytest.mark.parametrize("latent_dim", [1, 2, 5])
-def test_a_flow_is_undone_and_its_determinant_is_the_jacobians(latent_dim: int) -> None:
+def test_a_flow_is_undone_and_its_determinant_is_the_jacobians(latent_dim: int, hidden: int) -> None:
     with jax.enable_x64(True):
-        flow = disturbed("flow", latent_dim)
+        flow = disturbed("flow", latent_dim, coupling_layers=hidden)
         assert isinstance(flow, Flow)
         u = jnp.asarray(np.random.default_rng(1).normal(size=latent_dim))
         z = flow.forward(u)
@@ -73,9 +74,10 @@ def test_a_flow_is_undone_and_its_determinant_is_the_jacobians(latent_dim: int) 
         np.testing.assert_allclose(log_det, -expected, atol=1e-10)
 
 
-def test_a_flow_moves_every_latent_and_learns() -> None:
+@pytest.mark.parametrize("hidden", [1, 3])
+def test_a_flow_moves_every_latent_and_learns(hidden: int) -> None:
     with jax.enable_x64(True):
-        flow = disturbed("flow", 3)
+        flow = disturbed("flow", 3, coupling_layers=hidden)
         params, static = eqx.partition(flow, eqx.is_inexact_array)
         z = jnp.asarray(np.random.default_rng(2).normal(size=(4, 3)))
         check_grads(
@@ -83,6 +85,9 @@ def test_a_flow_moves_every_latent_and_learns() -> None:
         )
         moved = np.asarray(flow.forward(z)) - np.asarray(z)
         assert np.all(np.abs(moved) > 1e-6)
+        learnt = jax.grad(lambda w: eqx.combine(w, static)(unknown).log_prob(z).sum())(params)
+        assert all(np.abs(np.asarray(leaf)).max() > 0 for leaf in jax.tree.leaves(learnt))
+        assert len(jax.tree.leaves(learnt)) == flow.couplings * (hidden + 1)
 
 
 @pytest.mark.parametrize("name", LEARNED)

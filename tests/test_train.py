@@ -126,6 +126,20 @@ def test_early_stopping() -> None:
     assert len(run(training)) == 1 + 3
 
 
+@pytest.mark.parametrize("beta", [4.0, 20.0])
+def test_what_is_kept_is_best_by_the_objective_that_was_trained(beta: float) -> None:
+    training = trainer(
+        validation=rows(40, seed=1), epochs=20, early_stopping=0, beta=beta, learning_rate=0.03
+    )
+    seen = [record["validation"] for record in run(training)]
+
+    def best(weight: float) -> int:
+        return int(np.argmax([-bound["distortion"] - weight * bound["rate"] for bound in seen]))
+
+    assert training.progress.best_epoch == best(beta)
+    assert best(beta) != best(1.0), "one would not tell from the other"
+
+
 def test_a_start_that_no_epoch_beats_is_gone_back_to_with_a_smaller_rate() -> None:
     training = trainer(validation=rows(40, seed=1), epochs=14, learning_rate=30.0, early_stopping=1)
     start, back = training.last(), []

@@ -89,6 +89,7 @@ class Parameters(BaseEstimator):
         bias_mean: float | None = None,
         epsilon: float | None = None,
         couplings: int | None = None,
+        coupling_layers: int | None = None,
         coupling_units: int | None = None,
         real: Literal["student-t", "gaussian"] | None = None,
         positive: Literal["log-normal", "gamma"] | None = None,
@@ -178,6 +179,7 @@ class Parameters(BaseEstimator):
         self.bias_mean = bias_mean
         self.epsilon = epsilon
         self.couplings = couplings
+        self.coupling_layers = coupling_layers
         self.coupling_units = coupling_units
         self.real = real
         self.positive = positive

@@ -102,8 +102,8 @@ class Settings:
     shuffle: bool = option(True, "a new order of rows each epoch; off: file order")
     early_stopping: int | None = option(
         None,
-        "stop after this many epochs without a better validation ELBO; 0: never (auto: 20; for a table at "
-        "least a fifth of epochs)",
+        "stop after this many epochs without a better objective on validation rows; 0: never (auto: 20; for "
+        "a table at least a fifth of epochs)",
         at_least=0,
     )
     checkpoint_seconds: float = option(

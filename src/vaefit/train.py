@@ -234,7 +234,7 @@ class Trainer:
         score = -record.get("loss", np.inf)
         if bound is not None:
             record["validation"] = asdict(bound)
-            score = bound.importance_weighted if self.parts.objective.needs_each_sample else bound.elbo
+            score = self.parts.objective.of_means(bound.rate, bound.distortion, bound.importance_weighted)
         record["best"] = progress.note(score)
         if record["best"] or self.validation is None:
             self._remember()

@@ -19,3 +19,7 @@ class Objective(eqx.Module):
     @abstractmethod
     def __call__(self, terms: Terms, epoch: Float[Array, ""]) -> Float[Array, " batch"]:
         """The objective of each row, in nats; `epoch` counts from 0 and has a fraction."""
+
+    @abstractmethod
+    def of_means(self, rate: float, distortion: float, importance_weighted: float) -> float:
+        """The same, after any warm-up, from means over rows: which weights are best is judged by it."""

@@ -30,5 +30,13 @@ class Elbo(Objective):
         ramp = jnp.minimum(1.0, epoch / self.kl_warmup) if self.kl_warmup > 0 else 1.0
         return -terms.distortion - self.beta * ramp * self._rate(terms)
 
+    def of_means(self, rate: float, distortion: float, importance_weighted: float) -> float:  # noqa: ARG002
+        """The ELBO, with its KL term's own weight.
+
+        >>> Elbo(beta=0.5).of_means(rate=10.0, distortion=20.0, importance_weighted=-28.0)
+        -25.0
+        """
+        return -distortion - float(self.beta) * rate
+
     def _rate(self, terms: Terms) -> Float[Array, " batch"]:
         return terms.sampled_rate if self.kl == "sampled" else terms.rate

@@ -21,8 +21,8 @@ class Flow(Prior):
     r"""Real NVP: $z = f_n(\dots f_1(u))$, $u \sim N(0, I)$; each $f$ moves some latents by the others.
 
     $\log p(z) = \log N(u; 0, I) - \sum_i \log |\det \partial f_i|$, nats. A coupling $f$ leaves the latents
-    of a set $A$ as they are, and takes every other one to $u_j e^{s_j(u_A)} + t_j(u_A)$, with s and t of one
-    hidden layer (tanh) of their own. All s and t start at zero, so that training starts at the standard
+    of a set $A$ as they are, and takes every other one to $u_j e^{s_j(u_A)} + t_j(u_A)$, with s and t of
+    hidden layers (tanh) of their own. All s and t start at zero, so that training starts at the standard
     normal. The KL term has no closed form: it is sampled.
 
     >>> prior = Flow(latent_dim=3)(lambda x: x)
@@ -36,15 +36,26 @@ class Flow(Prior):
     )
 
     couplings: int = option(6, "coupling layers of the prior's flow", at_least=1)
-    coupling_units: int = option(64, "hidden units of each coupling layer", at_least=1)
+    coupling_layers: int = option(1, "hidden layers of each coupling layer", at_least=1)
+    coupling_units: int = option(64, "units of each hidden layer of a coupling layer", at_least=1)
     into: tuple[Float[Array, "_ _"], ...] = eqx.field(default=())
+    between: tuple[tuple[Float[Array, "_ _"], ...], ...] = eqx.field(default=())
     out: tuple[Float[Array, "_ _"], ...] = eqx.field(default=())
 
     def __post_init__(self) -> None:
         if not self.into:
             # Whatever these weights are the start is the standard normal: no seed is needed.
             keys = jax.random.split(jax.random.key(0), self.couplings)
-            self.into = tuple(self._draw(key) for key in keys)
+            self.into = tuple(
+                self._draw(jax.random.fold_in(key, 0), self.latent_dim, gain=2.0) for key in keys
+            )
+            self.between = tuple(
+                tuple(
+                    self._draw(jax.random.fold_in(key, number), self.coupling_units)
+                    for number in range(1, self.coupling_layers)
+                )
+                for key in keys
+            )
             self.out = tuple(jnp.zeros((self.coupling_units + 1, 2 * self.latent_dim)) for _ in keys)
 
     def __call__(
@@ -75,6 +86,8 @@ class Flow(Prior):
         """Log scale and shift of each latent by those that this layer keeps, of which it is 0."""
         moved = self._moved(layer)
         hidden = jnp.tanh(_with_one(z * (1 - moved)) @ self.into[layer])
+        for weights in self.between[layer]:
+            hidden = jnp.tanh(_with_one(hidden) @ weights)
         log_scale, shift = jnp.split(_with_one(hidden) @ self.out[layer], 2, axis=-1)
         return moved * _LOG_SCALE * jnp.tanh(log_scale / _LOG_SCALE), moved * shift
 
@@ -84,10 +97,10 @@ class Flow(Prior):
         half = (jnp.arange(self.latent_dim) >> (layer // 2 % bits)) & 1
         return jnp.asarray(half == layer % 2, jnp.float32)
 
-    def _draw(self, key: Key[Array, ""]) -> Float[Array, "inputs units"]:
-        weights = (
-            jax.random.normal(key, (self.latent_dim, self.coupling_units)) * (2 / self.latent_dim) ** 0.5
-        )
+    def _draw(
+        self, key: Key[Array, ""], inputs: int, gain: float = 1.0
+    ) -> Float[Array, "inputs_and_one units"]:
+        weights = jax.random.normal(key, (inputs, self.coupling_units)) * (gain / inputs) ** 0.5
         return jnp.pad(weights, ((0, 1), (0, 0)))
 
 
