@@ -94,7 +94,7 @@ def _key(keys: list[str], path: Path) -> str:
 def _table(path: Path, latent_dim: int) -> tuple[np.ndarray, list[str]]:
     frame = _frame(path)
     names = _columns(frame.columns, latent_dim, path)
-    return _numbers(frame.select(names), path), names
+    return _numbers(frame[names], path), names
 
 
 def _frame(path: Path) -> "pl.DataFrame":
@@ -163,7 +163,7 @@ def _numbers(frame: "pl.DataFrame", path: Path) -> np.ndarray:
     for name, kind in frame.schema.items():
         if not (kind.is_numeric() or kind == pl.String):
             raise DataError(f"{path}: expected columns of numbers, found column {name} of type {kind}")
-    text = frame.select(pl.col(pl.String).str.strip_chars(), pl.exclude(pl.String)).select(frame.columns)
+    text = frame.select(pl.col(pl.String).str.strip_chars(), pl.exclude(pl.String))[frame.columns]
     numbers = text.select(pl.all().cast(pl.Float64, strict=False))
     for index, column in enumerate(numbers.iter_columns()):
         bad = column.is_null().arg_max() if column.null_count() else None

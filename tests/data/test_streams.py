@@ -156,6 +156,25 @@ def test_a_folder_of_parquet_streams_as_it_is_read(table: Path):
     assert found.cells.equals(wanted.cells[425:440])
 
 
+def test_columns_may_have_names_that_polars_takes_for_all_of_them(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    names = ["*", "^a", "ab", "b$"]
+    frame = pl.DataFrame(rng.normal(size=(300, 4)), schema=names).with_columns(
+        pl.Series("k.*$", ["x", "y", "z"] * 100)
+    )
+    frame.write_parquet(tmp_path / "x.parquet")
+    whole, (sample, _) = data.read(tmp_path / "x.parquet"), taken(tmp_path / "x.parquet")
+    assert whole.columns == sample.columns == (*names, "k.*$")
+    np.testing.assert_array_equal(sample.values, whole.values)
+    np.testing.assert_allclose(whole.values[:, :4], frame[names].to_numpy())
+    # Its own functions on one column fail by this name.
+    frame.rename({"k.*$": "^k.*$"}).write_parquet(tmp_path / "x.parquet")
+    with pytest.raises(
+        DataError, match=r"no pattern \(\^\.\.\.\$\), found '\^k\.\*\$' for column 5; rename it"
+    ):
+        data.read(tmp_path / "x.parquet")
+
+
 def test_levels_and_ends_outside_the_sample_are_known(table: Path, small_samples, monkeypatch):
     monkeypatch.setattr(parquet, "TYPED_CELLS", 600)
     sample, _ = taken(table)

@@ -38,7 +38,7 @@ def numbers_of(frame: pl.DataFrame, schema: Schema, source: str, first: int) -> 
     if as_words:
         as_words.sort()
         columns = tuple(modelled[i] for i in as_words)
-        some = frame.select([column.name for column in columns if column.name in frame.columns])
+        some = frame[[column.name for column in columns if column.name in frame.columns]]
         values[:, as_words] = encode(Table(as_text(some), source, first=first), Schema(columns))
     return values
 
@@ -54,16 +54,18 @@ def _as_numbers(frame: pl.DataFrame, columns: Sequence[Column]) -> list[np.ndarr
     """Their numbers, NaN where missing; in one go, as a call of polars takes as long as a thousand cells."""
     import polars as pl
 
-    short = {name for name, dtype in frame.schema.items() if dtype == pl.Float32}
+    # Not by their names: to polars * is every column, and ^a.*$ all that begin with a.
+    numbered = pl.DataFrame([frame[column.name].alias(str(i)) for i, column in enumerate(columns)])
+    types = numbered.dtypes
 
-    def number(column: Column) -> pl.Expr:
-        cells = pl.col(column.name)
-        if column.name in short and column.step:
+    def number(i: int, column: Column) -> pl.Expr:
+        cells = pl.col(str(i))
+        if types[i] == pl.Float32 and column.step:
             # 0.1 is the float64 nearest to 0.1, as in text, so that it lies on the column's grid.
             cells = cells.cast(pl.String)
         return cells.cast(pl.Float64).fill_null(float("nan"))
 
-    found = frame.select(number(column) for column in columns)
+    found = numbered.select(number(i, column) for i, column in enumerate(columns))
     return [cells.to_numpy() for cells in found.iter_columns()]
 
 

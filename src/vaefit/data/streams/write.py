@@ -90,7 +90,7 @@ def _typed(
     for table, frame in numbered:
         found = typed(frame, numbers)
         whole = [name for name in broken if found.schema.get(name) == pl.Int64]
-        yield table, found.with_columns(pl.col(name).cast(pl.Float64) for name in whole)
+        yield table, found.with_columns(found[name].cast(pl.Float64) for name in whole)
 
 
 def _has_words(column: Column) -> bool:

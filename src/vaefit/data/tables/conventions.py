@@ -37,7 +37,7 @@ def read_texts(
     names = list(names)
     if not names:
         return {}
-    frame = all_observed(table.cells.select(names))
+    frame = all_observed(table.cells[names])
     texts = {text.name: text for text in frame.iter_columns()}
     found = all_shapes(frame)
     sure = {name: shape.fitting[0] for name, shape in found.items() if len(shape.fitting) == 1}

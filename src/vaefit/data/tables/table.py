@@ -92,10 +92,15 @@ def numbered(count: int) -> list[str]:
 def unique_names(names: Sequence[str], source: str) -> list[str]:
     """The names in a header, without blanks around them; the place of those that are empty.
 
-    Raises: DataError for one that is there twice.
+    Raises: DataError for one that is there twice, or that polars would take for a pattern of names.
     """
     stripped = [one_line(name) or f"c{i}" for i, name in enumerate(names)]
     for i, name in enumerate(stripped):
+        if name.startswith("^") and name.endswith("$"):
+            raise DataError(
+                f"{source}: expected a column name that is no pattern (^...$), found '{one_line(name, 40)}' "
+                f"for column {i + 1}; rename it"
+            )
         if name in stripped[:i]:
             raise DataError(
                 f"{source}: expected another name for every column, found '{one_line(name, 40)}' for columns "

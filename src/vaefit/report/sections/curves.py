@@ -45,8 +45,8 @@ def _words(trained: list[Record], kept: Record | None) -> str:
         )
     start = " (the start, before any training)" if kept["epoch"] == 0 else ""
     return paragraph(
-        f"{told}The weights of epoch {kept['epoch']:,}{start} were kept: their ELBO on the validation rows, "
-        f"{number(kept['validation']['elbo'])} nats per datum, is the best."
+        f"{told}The weights of epoch {kept['epoch']:,}{start} were kept, the best on the validation rows by "
+        f"the objective trained: their ELBO there is {number(kept['validation']['elbo'])} nats per datum."
     )
 
 
