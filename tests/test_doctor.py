@@ -18,6 +18,7 @@ from vaefit.doctor import CHECKS, Evidence, Finding, look, report
 from vaefit.doctor.evidence import Passed, Rows
 from vaefit.doctor.examine import _evidence
 from vaefit.doctor.latents import gaussian_rate, ppca_rate
+from vaefit.doctor.training import falling
 from vaefit.initialise import at_data_moments
 from vaefit.ppca import Spectrum
 from vaefit.settings import Settings
@@ -377,3 +378,11 @@ def test_evidence_in_memory_is_the_evidence_read_again(healthy: Run) -> None:
     x = factors(1500)
     assert np.allclose(healthy.transform.inverse(again.train.x), x[again.train.positions], atol=1e-5)
     assert np.allclose(healthy.transform.inverse(again.held_out.x), x[again.held_out.positions], atol=1e-5)
+
+
+def test_a_fall_is_counted_from_the_kept_epoch_which_with_a_small_beta_is_not_that_of_the_best_elbo() -> None:
+    found = validation_falls()
+    assert falling(found) is not None
+    for record in found.run.history:
+        record["best"] = True
+    assert falling(found) is None

@@ -135,10 +135,10 @@ class Streamed:
             self._reading.found.close()
         self._reading = None
 
-    def windows(self, epoch: int, first: int = 0) -> Iterator[Window]:
+    def windows(self, epoch: int) -> Iterator[Window]:
         """Which rows come when in an epoch."""
         how = {"shuffle": self.shuffle, "seed": self.seed, "epoch": epoch}
-        return windows(self.whole.stretches, self.page, self.size, first=first, **how)
+        return windows(self.whole.stretches, self.page, self.size, **how)
 
     def _from(self, place: int) -> "Reading":
         """The reading of windows from a place on, epoch after epoch, which may be under way."""

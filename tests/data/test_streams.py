@@ -167,6 +167,9 @@ def test_columns_may_have_names_that_polars_takes_for_all_of_them(tmp_path: Path
     assert whole.columns == sample.columns == (*names, "k.*$")
     np.testing.assert_array_equal(sample.values, whole.values)
     np.testing.assert_allclose(whole.values[:, :4], frame[names].to_numpy())
+    frame.rename({"k.*$": "k", "*": "one", "ab": "*"}).write_csv(tmp_path / "labelled.csv")
+    labelled = data.read_labelled(tmp_path / "labelled.csv", "*")
+    assert labelled.columns == ("one", "^a", "b$", "k") and labelled.labels is not None
     # Its own functions on one column fail by this name.
     frame.rename({"k.*$": "^k.*$"}).write_parquet(tmp_path / "x.parquet")
     with pytest.raises(

@@ -73,7 +73,8 @@ def falling(evidence: Evidence) -> Finding | None:
     if len(records) < 3:
         return None
     held_out = np.array([r["validation"]["elbo"] for r in records])
-    best = int(held_out.argmax())
+    kept = [i for i, record in enumerate(records) if record.get("best")]
+    best = kept[-1] if kept else int(held_out.argmax())
     fell, rose = held_out[best] - held_out[-1], records[-1]["elbo"] - records[best]["elbo"]
     if fell <= GAP_OF_GAIN * (held_out[best] - held_out[0]) or rose <= 0 or fell <= 0:
         return None

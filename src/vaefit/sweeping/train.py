@@ -1,5 +1,6 @@
 """Groups of members trained to their end, one program each."""
 
+import math
 from collections.abc import Sequence
 
 from vaefit.display import Display
@@ -28,10 +29,16 @@ def train(members: Sequence[Member], display: Display, stop: Stop, folder: objec
         if stack is None or not stack.serves(now):
             stack = Stack(now)
             stack.judge_starts()
-        leader = max(now, key=lambda m: m.trainer.progress.best_score)
+        leader = max(now, key=_kept_elbo)
         stack.run_epoch(_looking(stack, leader, display, stop, folder))
         if leader.journal.history:
             display.on_epoch(leader.journal.history[-1])
+
+
+def _kept_elbo(member: Member) -> float:
+    """The validation ELBO of the weights kept so far: objectives of different betas do not compare."""
+    kept = [record["validation"]["elbo"] for record in member.journal.history if record["best"]]
+    return kept[-1] if kept else -math.inf
 
 
 def _looking(stack: Stack, leader: Member, display: Display, stop: Stop, folder: object) -> Look:

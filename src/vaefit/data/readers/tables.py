@@ -65,7 +65,7 @@ def _without_labels(table: Table, options: Options) -> tuple[Table, tuple[str, .
             f"{one_line(', '.join(table.names), 200)}"
         )
     labels = words(table.cells[wanted].to_list(), f"{table.source}, column '{wanted}'")
-    return replace(table, cells=table.cells.drop(wanted)), labels
+    return replace(table, cells=table.cells[[name for name in table.names if name != wanted]]), labels
 
 
 def _pixels(table: Table, size: tuple[int, int], labels: tuple[str, ...] | None) -> Dataset:

@@ -28,15 +28,12 @@ def numbers_of(frame: pl.DataFrame, schema: Schema, source: str, first: int) -> 
     """
     modelled = schema.modelled
     plain = _plain(frame, modelled)
-    as_words = [i for i in range(len(modelled)) if i not in plain]
+    numbers = dict(zip(plain, _as_numbers(frame, [modelled[i] for i in plain]), strict=True))
+    as_words = [i for i, c in enumerate(modelled) if i not in numbers or not _possible(c.type, numbers[i])]
     values = np.empty((len(frame), len(modelled)), order="F")
-    for i, found in zip(plain, _as_numbers(frame, [modelled[i] for i in plain]), strict=True):
-        if _possible(modelled[i].type, found):
-            values[:, i] = found
-        else:
-            as_words.append(i)
+    for i in numbers.keys() - as_words:
+        values[:, i] = numbers[i]
     if as_words:
-        as_words.sort()
         columns = tuple(modelled[i] for i in as_words)
         some = frame[[column.name for column in columns if column.name in frame.columns]]
         values[:, as_words] = encode(Table(as_text(some), source, first=first), Schema(columns))
